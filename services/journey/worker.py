@@ -38,7 +38,7 @@ from services.journey.renew.writer import CustomerWriter
 from services.journey.rulebook import rules_file
 from services.journey.settings import WorkerProcessSettings, WorkerSettings
 from services.journey.store import moments, touchpoints
-from services.journey.timers.path_folding import PathFolder
+from services.journey.timers.folding import RollupFolder
 from services.journey.timers.timer_loop import TimerDelays, TimerLoop
 from services.journey.versions.in_force import PolicySource
 from services.journey.versions.policy_watch import PolicyWatch
@@ -203,7 +203,7 @@ class Worker:
         owner.start("timers", self.timers.run)
         owner.start("months", self._keep_months)
         owner.start("policies", self.policies.run)
-        owner.start("paths", PathFolder(self._connections.pool).run)
+        owner.start("folding", RollupFolder(self._connections.pool).run)
         owner.start("stream", self._run_stream)
 
     async def _run_stream(self) -> None:

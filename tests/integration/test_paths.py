@@ -11,7 +11,7 @@ import pytest
 
 from services.journey.store import path_rows
 from services.journey.store.path_rows import PathDifferences
-from services.journey.timers.path_folding import PathFolder
+from services.journey.timers.folding import RollupFolder
 from services.runtime.postgres.pools import acquire, is_transient
 from tests.fixtures.journey_api import caller_with_key
 from tests.fixtures.journey_bench import START, JourneyBench, at, open_bench, touchpoint
@@ -69,7 +69,7 @@ async def test_the_graph_is_that_of_the_touchpoints_in_any_order_over_merges_and
     rng = random.Random(seed)
     points = story(rng)
     rng.shuffle(points)
-    folder = PathFolder(bench.pool)
+    folder = RollupFolder(bench.pool)
     while points:
         for point in points[:15]:
             bench.log.append(rng.randrange(2), point)
@@ -95,13 +95,13 @@ async def test_what_is_missing_from_the_graph_is_found_and_mended(bench: Journey
     await bench.execute("DELETE FROM journey.path_changes WHERE id = (SELECT min(id) FROM journey.path_changes)")
     assert len((await compared(bench, mend=True)).hours) == 1
     assert await is_sound(bench)
-    await PathFolder(bench.pool).fold_all()
+    await RollupFolder(bench.pool).fold_all()
     await bench.execute("UPDATE journey.path_counts SET steps = steps + 1 WHERE span = 'h'")
     await bench.execute("DELETE FROM journey.path_counts WHERE span = 'd'")
     found = await compared(bench, mend=True)
     assert found.hours
     assert found.coarse
-    await PathFolder(bench.pool).fold_all()
+    await RollupFolder(bench.pool).fold_all()
     await compared(bench, mend=True)  # what was folded by day and month came from hours that were wrong
     assert await is_sound(bench)
 
@@ -224,7 +224,7 @@ async def test_the_graph_is_narrowed_by_everything_that_can_be_asked(
 ) -> None:
     await visits(bench)
     if folded:
-        await PathFolder(bench.pool).fold_all()
+        await RollupFolder(bench.pool).fold_all()
     assert edges(await paths(reader)) == {
         ("start", "call_started"): 1,
         ("call_started", "call_ended"): 1,
@@ -301,10 +301,10 @@ async def test_a_fold_whose_snapshot_is_older_than_another_fold_begins_again(ben
         behind = connection.transaction(isolation="repeatable_read")
         await behind.start()
         await connection.execute("SELECT FROM journey.path_changes")
-        await PathFolder(bench.pool).fold_all()
+        await RollupFolder(bench.pool).fold_all()
         with pytest.raises(asyncpg.SerializationError) as raised:
-            await path_rows.fold(connection, 100)
+            await path_rows.PATHS.fold(connection, 100)
         await behind.rollback()
     assert is_transient(raised.value)
-    await PathFolder(bench.pool).fold_all()
+    await RollupFolder(bench.pool).fold_all()
     assert await is_sound(bench)

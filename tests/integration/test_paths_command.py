@@ -5,7 +5,7 @@ import random
 
 import pytest
 
-from services.journey.timers.path_folding import PathFolder
+from services.journey.timers.folding import RollupFolder
 from tests.fixtures.command import run_waymark
 from tests.fixtures.journey_bench import open_bench
 from tests.integration.test_journey_order import story
@@ -21,7 +21,7 @@ async def test_the_graph_is_checked_and_repaired(database: str) -> None:
         await bench.apply()
         sound = run_waymark("paths", "check", environ=environ)
         assert (sound.returncode, sound.stdout.startswith("sound: ")) == (0, True), sound.stderr
-        await PathFolder(bench.pool).fold_all()
+        await RollupFolder(bench.pool).fold_all()
         await bench.execute("DELETE FROM journey.path_counts")
     differs = run_waymark("paths", "check", environ=environ)
     assert (differs.returncode, "sums differ" in differs.stdout) == (1, True), differs.stderr

@@ -1,6 +1,5 @@
 """`waymark customer`: who a customer is, what happened to them, and where it got hard, told as one story."""
 
-import os
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
@@ -82,24 +81,12 @@ def customer(
     as_json: AsJson = False,
 ) -> None:
     """Print the story, or what the API said."""
-    import httpx2
-
     from waymark.customer.customer_reading import CustomerReader
-    from waymark.target import find_target
+    from waymark.journey_api import open_journey_api
 
     moment = None if as_of is None else _moment(as_of)
-    target = find_target(os.environ)
-    known = key or target.keys.get("reader") or target.keys.get("agent") or target.keys.get("admin")
-    if not known:
-        raise CommandError(
-            say(
-                "a key is needed: --key, WAYMARK_KEY_READER, or a running `waymark up`",
-                "키가 필요합니다: --key, WAYMARK_KEY_READER 또는 실행 중인 `waymark up`",
-            )
-        )
-    with httpx2.Client(timeout=30.0) as client:
-        reader = CustomerReader(url=(url or target.journey_api).rstrip("/"), key=known, client=client)
-        answers = reader.read(reference, None if whole else last, moment)
+    with open_journey_api(url, key) as api:
+        answers = CustomerReader(api=api).read(reference, None if whole else last, moment)
     if as_json:
         _print_document(answers)
     else:

@@ -20,6 +20,7 @@ from services.journey.api.messages import ReadRefusal, refuse
 from services.journey.api.overview import OverviewMetrics, keep_overview
 from services.journey.api.resources import (
     customer_resource,
+    funnel_resource,
     journey_resource,
     outcome_resource,
     path_resource,
@@ -28,8 +29,9 @@ from services.journey.api.resources import (
 from services.journey.api.resources.access import ReadApi
 from services.journey.live.live_changes import LiveChanges
 from services.journey.past.past_reading import PastReader
+from services.journey.read.aggregates.funnel_reading import FunnelReader
+from services.journey.read.aggregates.path_reading import PathReader
 from services.journey.read.contact_reading import ContactReader
-from services.journey.read.path_reading import PathReader
 from services.journey.read.queries import JourneyReader
 from services.journey.read.timeline import TimelineReader
 from services.runtime.clock import Clock, SystemClock, new_id
@@ -66,7 +68,10 @@ TAGS = (
     {"name": "customers", "description": "One person behind many identifiers, and what happened to them."},
     {"name": "touchpoints", "description": "What became of what was published; asked by ingest."},
     {"name": "journeys", "description": "Stories towards one end, and how hard they were."},
-    {"name": "paths", "description": "How customers go from touchpoint to touchpoint, all of them together."},
+    {
+        "name": "paths",
+        "description": "How all customers together go from touchpoint to touchpoint, and stage to stage.",
+    },
 )
 
 
@@ -84,6 +89,7 @@ def build(pool: Pool, settings: ApiSettings, clock: Clock, registry: CollectorRe
         timelines=TimelineReader(pool),
         past=PastReader(pool, new_id, settings.history_touchpoints),
         paths=PathReader(pool),
+        funnels=FunnelReader(pool),
         contacts=ContactReader(pool),
         authenticator=build_authenticator(pool, clock),
         live=_live_changes(pool, settings, metrics),
@@ -92,7 +98,14 @@ def build(pool: Pool, settings: ApiSettings, clock: Clock, registry: CollectorRe
         privacy_secret=settings.privacy_secret.get_secret_value().encode(),
         outcomes_secret=settings.outcomes_secret.get_secret_value().encode(),
     )
-    for resource in (stream_resource, customer_resource, journey_resource, path_resource, outcome_resource):
+    for resource in (
+        stream_resource,
+        customer_resource,
+        journey_resource,
+        path_resource,
+        funnel_resource,
+        outcome_resource,
+    ):
         app.include_router(resource.router)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(RequestValidationError, _on_invalid)

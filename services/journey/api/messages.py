@@ -26,6 +26,7 @@ class ReadRefusal(StrEnum):
     CUSTOMER_MOVED = "customer_moved"
     JOURNEY_UNKNOWN = "journey_unknown"
     JOURNEY_DISSOLVED = "journey_dissolved"
+    JOURNEY_NOT_DEFINED = "journey_not_defined"
     CURSOR_INVALID = "cursor_invalid"
     RANGE_EMPTY = "range_empty"
     STREAM_FULL = "stream_full"
@@ -103,6 +104,13 @@ _SAID: Final = {
         status=410,
         en="This journey was dissolved: later touchpoints or a corrected identity showed that it was none.",
         ko="이 여정은 해체되었습니다. 나중에 온 접점이나 정정된 고객 정보로 여정이 아님이 밝혀졌습니다.",
+    ),
+    ReadRefusal.JOURNEY_NOT_DEFINED: _Said(
+        status=404,
+        en="No kind of journey has this id. `GET /v1/funnels` and `waymark journeys show` list those that are defined; "
+        "`waymark journeys apply retail` defines the first ones.",
+        ko="이 ID로 정의된 여정이 없습니다. `GET /v1/funnels`나 `waymark journeys show`에서 정의된 여정을 볼 수 있고, "
+        "`waymark journeys apply retail`로 처음 정의할 수 있습니다.",
     ),
     ReadRefusal.CURSOR_INVALID: _Said(
         status=400,

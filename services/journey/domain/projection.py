@@ -5,12 +5,13 @@ projection. What is new about it is left to `services.journey.domain.comparison`
 `services.journey.renew`.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Sequence
 
 import msgspec
 
 from services.journey.domain.contacts.contact_policy import ContactPolicy
 from services.journey.domain.definitions.definition_book import DefinitionBook
+from services.journey.domain.definitions.passage import Passage
 from services.journey.domain.friction import RuleFinding
 from services.journey.domain.history import CustomerHistory
 from services.journey.domain.journey import JourneyPolicy, JourneyProgress, JourneySegment, segment
@@ -33,7 +34,7 @@ class Projection(msgspec.Struct, frozen=True, gc=False):
 
     `history` holds the touchpoints that count: in order, each once, without late ones. `timers` are those that should
     be waiting: they have not fired and their follow-up is missing. `failures` name the rules that raised; what those
-    would find is unknown. `progress` has the defined journeys by the position of the journey that each was entered in.
+    would find is unknown. `passages` are the defined journeys, each with the number of the journey it was entered in.
     """
 
     history: list[RecordedTouchpoint]
@@ -41,7 +42,14 @@ class Projection(msgspec.Struct, frozen=True, gc=False):
     findings: list[RuleFinding]
     timers: list[Timer]
     failures: list[RuleFailure]
-    progress: Mapping[int, tuple[JourneyProgress, ...]] = {}
+    passages: Sequence[tuple[int, Passage]] = ()
+
+    def progress(self) -> dict[int, tuple[JourneyProgress, ...]]:
+        """Return what each journey, by its number, tells of the defined journeys that were entered in it."""
+        told: dict[int, list[JourneyProgress]] = {}
+        for number, passage in self.passages:
+            told.setdefault(number, []).append(passage.progress)
+        return {number: tuple(each[-MOST_PROGRESS:]) for number, each in told.items()}
 
 
 NO_DEFINITIONS = DefinitionBook()
@@ -62,18 +70,7 @@ def project(
     index = CustomerHistory(history, policy.contacts, fired)
     journeys = segment(index, policy.journeys)
     said = rulebook.evaluate(index)
-    progress, deadlines = _followed(index, definitions, fired)
-    return Projection(index.recorded, journeys, said.findings, said.timers + deadlines, said.failures, progress)
-
-
-def _followed(
-    history: CustomerHistory, definitions: DefinitionBook, fired: Collection[TimerId]
-) -> tuple[dict[int, tuple[JourneyProgress, ...]], list[Timer]]:
-    """Return the defined journeys by the journey in which each was entered, and the timers of their deadlines."""
-    progress: dict[int, tuple[JourneyProgress, ...]] = {}
-    deadlines: list[Timer] = []
-    for passage in definitions.follow(history, fired):
-        held_by = history.journey_of[passage.members[0]]
-        progress[held_by] = (*progress.get(held_by, ()), passage.progress)[-MOST_PROGRESS:]
-        deadlines += passage.waiting
-    return progress, deadlines
+    passages = definitions.follow(index, fired)
+    timers = said.timers + [timer for passage in passages for timer in passage.waiting]
+    entered = [(index.journey_of[one.members[0]], one) for one in passages]
+    return Projection(index.recorded, journeys, said.findings, timers, said.failures, entered)

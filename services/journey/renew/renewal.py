@@ -13,6 +13,7 @@ from uuid import UUID
 
 from services.journey.domain.comparison.changes import ComparisonContext, StoredCustomer, diff
 from services.journey.domain.friction import StoredFriction
+from services.journey.domain.funnels import FunnelPassage
 from services.journey.domain.journey import StoredJourney
 from services.journey.domain.names import CustomerId
 from services.journey.domain.projection import ProjectionPolicy, project
@@ -20,7 +21,7 @@ from services.journey.domain.timer import StoredTimer
 from services.journey.domain.touchpoint import RecordedTouchpoint, in_order
 from services.journey.renew.customer_update import CustomerComparison, CustomerUpdate
 from services.journey.renew.writer import CustomerWriter, WriteCounts
-from services.journey.store import frictions, journeys, timer_rows, touchpoints
+from services.journey.store import frictions, journeys, passages, timer_rows, touchpoints
 from services.journey.versions.in_force import HeldPolicies, PolicySource
 from services.runtime.postgres.pools import Connection
 from services.runtime.process.tasks import run_beside
@@ -55,9 +56,10 @@ class _Kept:
     frictions: Mapping[UUID, list[StoredFriction]]
     journeys: Mapping[UUID, list[StoredJourney]]
     timers: Mapping[UUID, list[StoredTimer]]
+    passages: Mapping[UUID, list[FunnelPassage]]
 
 
-_NOTHING = _Kept(histories={}, journeys={}, frictions={}, timers={})
+_NOTHING = _Kept(histories={}, journeys={}, frictions={}, timers={}, passages={})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +84,7 @@ class CustomerRenewer:
         if not updates:
             return written
         now = (held := await self.policies.hold(connection)).now
-        session = _Session(renewer=self, connection=connection, updates=updates, now=now, written=written, step=step)
+        session = _Session(renewer=self, connection=connection, updates=updates, held=held, written=written, step=step)
         customers = sorted(updates)
         groups = [customers[first : first + GROUP] for first in range(0, len(customers), GROUP)]
         kept = await session.load(groups[0])
@@ -135,6 +137,7 @@ class CustomerRenewer:
             frictions=[friction for one in everyone for friction in kept.frictions.get(one, ())],
             journeys=[journey for one in everyone for journey in kept.journeys.get(one, ())],
             timers=kept.timers.get(customer, ()),
+            passages=[passage for one in everyone for passage in kept.passages.get(one, ())],
             truncated=truncated,
         )
 
@@ -146,7 +149,7 @@ class _Session:
     renewer: CustomerRenewer
     connection: Connection
     updates: Mapping[CustomerId, CustomerUpdate]
-    now: datetime
+    held: HeldPolicies
     written: WriteCounts
     step: ProgressCallback
 
@@ -166,6 +169,7 @@ class _Session:
             journeys=await journeys.load(self.connection, {**since, **absorbed}),
             frictions=await frictions.load(self.connection, {**since, **absorbed}),
             timers=await timer_rows.load(self.connection, since),
+            passages=await passages.load(self.connection, {**since, **absorbed}) if self.held.definitions.known else {},
         )
 
     async def meanwhile(
@@ -173,7 +177,7 @@ class _Session:
     ) -> _Kept:
         """Write the previous group, load the next, and keep the transaction alive until the present one is `done`."""
         if compared:
-            await self.renewer.writer.write(self.connection, compared, self.now, self.written)
+            await self.renewer.writer.write(self.connection, compared, self.held.now, self.written)
             self.step()
         kept = await self.load(following)
         while not done.is_set():

@@ -17,16 +17,19 @@ from services.journey.domain.comparison.changes import (
     TouchpointPlacement,
 )
 from services.journey.domain.comparison.revision import FrictionChange, FrictionEvent
+from services.journey.domain.funnels import FunnelCounts
 from services.journey.domain.paths import StepCounts
 from services.journey.outbox import outbox_rows
 from services.journey.outbox.outbox_rows import OutgoingRecord
 from services.journey.renew import contested_changes, publication
 from services.journey.renew.contested_changes import ContestedChange
 from services.journey.renew.customer_update import CustomerComparison
-from services.journey.store import customers, frictions, journeys, path_rows, timer_rows, touchpoints
+from services.journey.store import customers, frictions, journeys, passages, path_rows, timer_rows, touchpoints
 from services.journey.store.customers import CustomerNoteRow
 from services.journey.store.frictions import FrictionRow, RuleFailureRow
 from services.journey.store.journeys import JourneyRow, RetiredJourney
+from services.journey.store.passages import PassageRow
+from services.journey.store.rollups import funnel_rows
 from services.journey.store.timer_rows import TimerRow
 from services.journey.store.touchpoints import PlacementRow, TouchpointRow
 from services.runtime.postgres.pools import Connection
@@ -60,6 +63,7 @@ class CustomerWriter:
         await _write_timers(connection, comparisons)
         await _write_failures(connection, comparisons, written)
         await _write_paths(connection, comparisons)
+        await _write_passages(connection, comparisons)
         if outgoing:
             await outbox_rows.add(connection, outgoing)
             written.outgoing += len(outgoing)
@@ -201,6 +205,7 @@ async def _hand_over(connection: Connection, comparisons: Sequence[CustomerCompa
         absorbed, survivors = [pair[0] for pair in pairs], [pair[1] for pair in pairs]
         await journeys.rekey(connection, absorbed, survivors)
         await frictions.rekey(connection, absorbed, survivors)
+        await passages.rekey(connection, absorbed, survivors)
 
 
 async def _write_timers(connection: Connection, comparisons: Sequence[CustomerComparison]) -> None:
@@ -232,3 +237,24 @@ async def _write_paths(connection: Connection, comparisons: Sequence[CustomerCom
         counts.merge(comparison.changes.paths)
     if rows := counts.rows():
         await path_rows.note(connection, rows)
+
+
+async def _write_passages(connection: Connection, comparisons: Sequence[CustomerComparison]) -> None:
+    changed = [one for one in comparisons if one.changes.passages]
+    if not changed:
+        return
+    counts = FunnelCounts()
+    for one in changed:
+        counts.merge(one.changes.passages.counts)
+    written = [
+        PassageRow(customer_id=one.customer_id, passage=passage)
+        for one in changed
+        for passage in one.changes.passages.written
+    ]
+    gone = [(one.customer_id, key) for one in changed for key in one.changes.passages.gone]
+    if written:
+        await passages.write(connection, written)
+    if gone:
+        await passages.remove(connection, gone)
+    if rows := counts.rows():
+        await funnel_rows.note(connection, rows)

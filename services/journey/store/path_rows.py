@@ -6,83 +6,27 @@ from typing import Final
 from uuid import UUID
 
 from services.journey.domain.paths import CLOSED, DROPPED, GAP_BOUNDS_US, NO_GAP, START, StepKey
+from services.journey.store.rollups.rollup import Rollup
 from services.runtime.postgres.pools import Connection
 
 StepRow = tuple[StepKey, int, int, int]
 """A key with its steps, how many of them led to a friction, and their microseconds."""
 
-_COLUMNS: Final = (*StepKey._fields, "steps", "frictions", "gap_us")
+PATHS: Final = Rollup(
+    table="path",
+    names=("from_channel", "from_kind", "to_channel", "to_kind", "reason", "service_level"),
+    sums=("steps", "frictions", "gap_us"),
+)
 
 
 async def note(connection: Connection, rows: Sequence[StepRow]) -> None:
     """Append what a batch changed; nobody waits for anybody."""
-    await connection.copy_records_to_table(
-        "path_changes",
-        schema_name="journey",
-        columns=_COLUMNS,
-        records=[(*key, steps, frictions, gap_us) for key, steps, frictions, gap_us in rows],
-    )
+    await PATHS.note(connection, [(*key, steps, frictions, gap_us) for key, steps, frictions, gap_us in rows])
 
 
-_PARTS: Final[dict[str, object]] = {
-    "names": "from_channel, from_kind, to_channel, to_kind, reason, service_level",
-    "key": "hour, from_channel, from_kind, to_channel, to_kind, reason, service_level, bucket",
-    "sums": "sum(steps)::bigint AS steps, sum(frictions)::bigint AS frictions, sum(gap_us)::bigint AS gap_us",
-    "start": START,
-    "closed": CLOSED,
-    "dropped": DROPPED,
-    "no_gap": NO_GAP,
-}
-"""What several statements have in common, by the name under which they mention it."""
-
-
-def _statement(text: str, **parts: str) -> str:
-    return text.format_map(_PARTS | parts)
-
-
-_ALONE = "SELECT pg_try_advisory_xact_lock(hashtext('journey.path_counts'))"
-_LAST = "SELECT max(id) FROM (SELECT id FROM journey.path_changes ORDER BY id LIMIT $1) AS first"
-_NAME = _statement("""
-INSERT INTO journey.path_steps ({names})
-SELECT DISTINCT {names} FROM journey.path_changes WHERE id <= $1
-EXCEPT SELECT {names} FROM journey.path_steps
-ON CONFLICT DO NOTHING""")
-_FOLD = _statement("""
-WITH taken AS (
-    DELETE FROM journey.path_changes WHERE id <= $1 RETURNING *
-), summed AS (
-    SELECT {key}, {sums} FROM taken GROUP BY {key}
-)
-INSERT INTO journey.path_counts AS p (span, since, step_id, bucket, steps, frictions, gap_us)
-SELECT span, date_trunc(unit, hour, 'UTC'), step_id, bucket, {sums}
-  FROM summed LEFT JOIN journey.path_steps USING ({names})
- CROSS JOIN (VALUES ('h'::"char", 'hour'), ('d', 'day'), ('m', 'month')) AS s (span, unit)
- GROUP BY 1, 2, 3, 4
-ON CONFLICT (span, since, step_id, bucket) DO UPDATE
-   SET steps = p.steps + excluded.steps, frictions = p.frictions + excluded.frictions,
-       gap_us = p.gap_us + excluded.gap_us""")
-
-
-async def fold(connection: Connection, most: int) -> bool:
-    """Fold up to `most` of the oldest changes into the counts; return whether anything was folded.
-
-    The transaction must be REPEATABLE READ, so that every change that is folded is one whose step was named. Where
-    another worker folds, nothing is done.
-
-    Raises:
-        asyncpg.SerializationError: another worker folded after this snapshot was taken; begin again.
+_WORDS: Final = {"start": START, "closed": CLOSED, "dropped": DROPPED, "no_gap": str(NO_GAP)}
+_STEPS = PATHS.statement(
     """
-    if not await connection.fetchval(_ALONE):
-        return False
-    last = await connection.fetchval(_LAST, most)
-    if last is None:
-        return False
-    await connection.execute(_NAME, last)
-    await connection.execute(_FOLD, last)
-    return True
-
-
-_STEPS = _statement("""
 WITH placed AS (
     SELECT t.journey_id, t.occurred_at, t.channel, t.kind, t.friction,
            lag(t.channel) OVER w AS came_channel, lag(t.kind) OVER w AS came_kind,
@@ -106,8 +50,10 @@ WITH placed AS (
     SELECT hour, channel, kind, '', ended, reason, service_level, {no_gap}, 1, 0, 0
       FROM told WHERE is_last AND ended IS NOT NULL
 )
-SELECT {key}, {sums} FROM steps GROUP BY {key}""")
-_NOTE_STORED = _statement(
+SELECT {key}, {summed} FROM steps GROUP BY {key}""",
+    **_WORDS,
+)
+_NOTE_STORED = PATHS.statement(
     """
 INSERT INTO journey.path_changes ({key}, steps, frictions, gap_us)
 SELECT {key}, $3 * steps, $3 * frictions, $3 * gap_us FROM ({steps}) AS s""",
@@ -123,46 +69,22 @@ async def note_stored(connection: Connection, customer: UUID, *, sign: int) -> N
     await connection.execute(_NOTE_STORED, GAP_BOUNDS_US, [customer], sign)
 
 
-_KEPT = _statement("""
-SELECT since AS hour, {names}, bucket, steps, frictions, gap_us
-  FROM journey.path_counts JOIN journey.path_steps USING (step_id) WHERE span = 'h'
-UNION ALL
-SELECT {key}, steps, frictions, gap_us FROM journey.path_changes""")
-_WRONG = _statement(
+_WRONG = PATHS.statement(
     """
-SELECT {key}, {sums}
+SELECT {key}, {summed}
   FROM (SELECT {key}, steps, frictions, gap_us FROM ({steps}) AS now
         UNION ALL
         SELECT {key}, -steps, -frictions, -gap_us FROM ({kept}) AS kept) AS compared
- GROUP BY {key} HAVING sum(steps) <> 0 OR sum(frictions) <> 0 OR sum(gap_us) <> 0
+ GROUP BY {key} HAVING {differs}
  ORDER BY {key}""",
     steps=_STEPS,
-    kept=_KEPT,
+    kept=PATHS.kept,
 )
-_COARSE = """
-SELECT span, since, step_id, bucket, sum(steps)::bigint AS steps, sum(frictions)::bigint AS frictions,
-       sum(gap_us)::bigint AS gap_us
-  FROM (SELECT s.span, date_trunc(s.unit, h.since, 'UTC') AS since, h.step_id, h.bucket, h.steps, h.frictions, h.gap_us
-          FROM journey.path_counts AS h CROSS JOIN (VALUES ('d'::"char", 'day'), ('m', 'month')) AS s (span, unit)
-         WHERE h.span = 'h'
-        UNION ALL
-        SELECT span, since, step_id, bucket, -steps, -frictions, -gap_us
-          FROM journey.path_counts WHERE span <> 'h') AS c
- GROUP BY span, since, step_id, bucket HAVING sum(steps) <> 0 OR sum(frictions) <> 0 OR sum(gap_us) <> 0"""
-_HOW_COARSE = _statement("SELECT count(*) FROM ({coarse}) AS c", coarse=_COARSE)
-_HOW_MANY = _statement("SELECT coalesce(sum(steps), 0)::bigint FROM ({kept}) AS k", kept=_KEPT)
-_MEND = _statement(
+_HOW_MANY = f"SELECT coalesce(sum(steps), 0)::bigint FROM ({PATHS.kept}) AS k"  # noqa: S608  our own columns
+_MEND = PATHS.statement(
     """
 INSERT INTO journey.path_changes ({key}, steps, frictions, gap_us) ({wrong})""",
     wrong=_WRONG,
-)
-_MEND_COARSE = _statement(
-    """
-INSERT INTO journey.path_counts AS p (span, since, step_id, bucket, steps, frictions, gap_us) ({coarse})
-ON CONFLICT (span, since, step_id, bucket) DO UPDATE
-   SET steps = p.steps + excluded.steps, frictions = p.frictions + excluded.frictions,
-       gap_us = p.gap_us + excluded.gap_us""",
-    coarse=_COARSE,
 )
 
 
@@ -193,7 +115,7 @@ async def differences(connection: Connection) -> PathDifferences:
             PathDifference(key=StepKey(*row[:8]), steps=row["steps"], frictions=row["frictions"], gap_us=row["gap_us"])
             for row in rows
         ],
-        coarse=await connection.fetchval(_HOW_COARSE),
+        coarse=await PATHS.coarse_differences(connection),
         steps=await connection.fetchval(_HOW_MANY),
     )
 
@@ -204,4 +126,4 @@ async def mend(connection: Connection) -> None:
     Workers may go on meanwhile: what they append are differences too, and sums do not mind the order.
     """
     await connection.execute(_MEND, GAP_BOUNDS_US, None)
-    await connection.execute(_MEND_COARSE)
+    await PATHS.mend_coarse(connection)

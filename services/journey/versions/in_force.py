@@ -147,6 +147,11 @@ class PolicyCache:
         await self._refresh(connection, seen.latest)
         return self._bound(seen.at)
 
+    async def definitions(self, connection: Connection) -> DefinitionBook:
+        """Return the definitions of all versions without holding them: for reports, not for judging."""
+        await self.look(connection)
+        return self._journeys.book or NO_DEFINITIONS
+
     def _bound(self, now: datetime) -> HeldPolicies:
         if self._rules.book is None:
             raise NothingInForceError

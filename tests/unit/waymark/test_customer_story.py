@@ -16,6 +16,7 @@ from waymark.customer import customer_command
 from waymark.customer.customer_reading import CustomerReader
 from waymark.customer.customer_story import CustomerStory, StoryTeller
 from waymark.customer.story_words import ENGLISH, KOREAN, StoryWords
+from waymark.journey_api import JourneyApi
 
 BEGAN = datetime(2026, 11, 20, 9, 0, tzinfo=UTC)
 REFERENCE = "phone:+821012345678"
@@ -102,7 +103,7 @@ def _api(request: httpx2.Request) -> httpx2.Response:
 
 def _reader(api: Answering = _api) -> CustomerReader:
     client = httpx2.Client(transport=httpx2.MockTransport(api))
-    return CustomerReader(url="http://api.test", key="wm_reader_x", client=client)
+    return CustomerReader(api=JourneyApi(url="http://api.test", key="wm_reader_x", client=client))
 
 
 def _story(words: StoryWords, last: int | None = None) -> CustomerStory:

@@ -12,8 +12,9 @@ from services.journey.api.authentication import ReadAuthenticator
 from services.journey.api.messages import ReadRefusal, refuse
 from services.journey.live.live_changes import LiveChanges
 from services.journey.past.past_reading import PastReader
+from services.journey.read.aggregates.funnel_reading import FunnelReader
+from services.journey.read.aggregates.path_reading import PathReader
 from services.journey.read.contact_reading import ContactReader
-from services.journey.read.path_reading import PathReader
 from services.journey.read.queries import JourneyReader
 from services.journey.read.timeline import TimelineReader
 from services.runtime.http.problems import PROBLEM_SCHEMA, PROBLEM_TYPE
@@ -29,6 +30,7 @@ class ReadApi:
     timelines: TimelineReader
     past: PastReader
     paths: PathReader
+    funnels: FunnelReader
     live: LiveChanges
     contacts: ContactReader
     authenticator: ReadAuthenticator

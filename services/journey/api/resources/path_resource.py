@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from schemas.vocabulary import Channel, ServiceLevel
 from services.journey.api.messages import ReadRefusal, refuse
 from services.journey.api.resources.access import Api, Language, reader_router
-from services.journey.read.path_reading import PathFilter, SegmentBy
-from services.journey.read.path_views import PathsView, SegmentsView
+from services.journey.read.aggregates.path_reading import PathFilter, SegmentBy
+from services.journey.read.aggregates.path_views import PathsView, SegmentsView
 from services.runtime.http.fields import Moment, PlainText
 
 router = reader_router()

@@ -12,9 +12,11 @@ from uuid import UUID
 import msgspec
 
 from services.journey.domain.comparison.journey_ids import JourneyIdAssignment, assign_journey_ids
+from services.journey.domain.comparison.passage_changes import PassageChanges, passage_changes
 from services.journey.domain.comparison.path_changes import hard_positions, path_changes
 from services.journey.domain.comparison.revision import STALE_AFTER, FrictionChange, RevisionContext, revise
 from services.journey.domain.friction import StoredFriction
+from services.journey.domain.funnels import FunnelPassage
 from services.journey.domain.journey import (
     Journey,
     JourneyProgress,
@@ -72,6 +74,7 @@ class StoredCustomer(msgspec.Struct, frozen=True, kw_only=True):
     frictions: Sequence[StoredFriction] = ()
     journeys: Sequence[StoredJourney] = ()
     timers: Sequence[StoredTimer] = ()
+    passages: Sequence[FunnelPassage] = ()
     truncated: bool = False
 
     @property
@@ -92,7 +95,7 @@ class ComparisonContext(msgspec.Struct, frozen=True, kw_only=True):
 class CustomerChanges(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """What to write about one customer. `journeys` come before `aliased`, because they may be their targets.
 
-    `paths` is what changes in the graph of paths.
+    `paths` is what changes in the graph of paths; `passages` are defined journeys, with what changes in their funnels.
     """
 
     frictions: Sequence[FrictionChange] = ()
@@ -103,6 +106,7 @@ class CustomerChanges(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     armed: Sequence[Timer] = ()
     cancelled: Sequence[TimerId] = ()
     paths: StepCounts = msgspec.field(default_factory=StepCounts)
+    passages: PassageChanges = msgspec.field(default_factory=PassageChanges)
 
     def __bool__(self) -> bool:
         """Return whether there is anything to write."""
@@ -140,6 +144,7 @@ def diff(
         armed=armed,
         cancelled=cancelled,
         paths=path_changes(projection, succession.ids, stored.journeys, hard, moment.now),
+        passages=passage_changes(projection, stored.passages, truncated=stored.truncated),
     )
 
 
@@ -168,10 +173,11 @@ def _journeys(
     projection: Projection, succession: JourneyIdAssignment, moment: ComparisonContext
 ) -> list[JourneyChange]:
     frictions = Counter(found.journeys[0] for found in projection.findings)
+    progress = projection.progress()
     changes = []
     for number, (segment, journey_id) in enumerate(zip(projection.journeys, succession.ids, strict=True)):
         kept = succession.kept.get(journey_id)
-        journey = _named(segment, journey_id, frictions[number], projection.progress.get(number, ()), moment)
+        journey = _named(segment, journey_id, frictions[number], progress.get(number, ()), moment)
         now_said = digest(journey)
         if kept is None or kept.digest != now_said:
             version = 1 if kept is None else kept.version + 1

@@ -27,12 +27,13 @@ _Period = tuple[datetime, JourneyFollower | None]
 class DefinitionBook:
     """The definitions of every version. It is built once and shared, because it holds no state of any customer.
 
-    `definitions` are those of the latest version, disabled ones too.
+    `definitions` are those of the latest version, disabled ones too. `known` has the latest wording of every id.
     """
 
     def __init__(self, versions: Sequence[DefinitionsVersion] = ()) -> None:
         """Prepare `versions`, which come in order; raise `DefinitionRefusedError` for one that cannot be used."""
         self.definitions: tuple[JourneyDefinition, ...] = tuple(versions[-1].definitions) if versions else ()
+        self.known = {one.id: one for version in versions for one in version.definitions}
         prepared: dict[bytes, JourneyFollower] = {}
         self._periods: dict[str, list[_Period]] = {}
         for version in versions:

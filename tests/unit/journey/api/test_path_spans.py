@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from services.journey.read.path_spans import CoveredSpan, covering, whole_hours
+from services.journey.read.aggregates.path_spans import CoveredSpan, covering, whole_hours
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -12,11 +12,13 @@ from services.journey import policies
 from services.journey.domain import friction
 from services.journey.domain.comparison.changes import ComparisonContext, CustomerChanges, StoredCustomer, diff
 from services.journey.domain.comparison.revision import FrictionEvent
+from services.journey.domain.definitions.definition_book import DefinitionBook
 from services.journey.domain.friction import RuleFinding, StoredFriction
+from services.journey.domain.funnels import FunnelCounts, FunnelPassage, PassageKey
 from services.journey.domain.journey import StoredJourney
 from services.journey.domain.names import CustomerId, TimerId
 from services.journey.domain.paths import StepCounts, stored_track
-from services.journey.domain.projection import Projection, ProjectionPolicy, project
+from services.journey.domain.projection import NO_DEFINITIONS, Projection, ProjectionPolicy, project
 from services.journey.domain.rules.book import Rulebook
 from services.journey.domain.timer import StoredTimer, TimerState
 from services.journey.domain.touchpoint import Identifier, RecordedTouchpoint, Touchpoint, TouchpointKey
@@ -105,6 +107,8 @@ class Shelf:
         self.placed: dict[TouchpointKey, UUID] = {}
         self.hard: set[TouchpointKey] = set()
         self.paths = StepCounts()
+        self.passages: dict[PassageKey, FunnelPassage] = {}
+        self.funnels = FunnelCounts()
         self.gone: dict[UUID, UUID | None] = {}
         self.ids: Iterator[UUID] = (UUID(int=number) for number in count(customer * 1_000_000))
 
@@ -114,6 +118,7 @@ class Shelf:
             frictions=tuple(self.frictions.values()),
             journeys=tuple(self.journeys.values()),
             timers=tuple(self.timers.values()),
+            passages=tuple(self.passages.values()),
             truncated=truncated,
         )
 
@@ -148,6 +153,8 @@ class Shelf:
         self.placed |= other.placed
         self.hard |= other.hard
         self.paths.merge(other.paths)
+        self.passages |= other.passages
+        self.funnels.merge(other.funnels)
 
     def write(self, changes: CustomerChanges, now: datetime) -> None:
         """Does what `changes` say."""
@@ -201,6 +208,10 @@ class Shelf:
             if placement.friction:
                 self.hard.add(placement.touchpoint)
         self.paths.merge(changes.paths)
+        self.passages |= {one.key: one for one in changes.passages.written}
+        for key in changes.passages.gone:
+            del self.passages[key]
+        self.funnels.merge(changes.passages.counts)
 
 
 REPEAT = a_rule(shape="count", contacts=True, at_least=2, within="24h", same=["reason"])
@@ -214,9 +225,12 @@ def step(
     rules: Rulebook = REPEAT,
     truncated: bool = False,
     policy: ProjectionPolicy = POLICY,
+    definitions: DefinitionBook = NO_DEFINITIONS,
 ) -> CustomerChanges:
     """Projects `history` at `minutes`, writes what is new, and tells it."""
-    projection = project(shelf.placed_history(history), fired=shelf.fired(), rulebook=rules, policy=policy)
+    projection = project(
+        shelf.placed_history(history), fired=shelf.fired(), rulebook=rules, policy=policy, definitions=definitions
+    )
     changes = diff(projection, shelf.stored(truncated=truncated), rules, shelf.moment(at(minutes)))
     shelf.write(changes, at(minutes))
     return changes

@@ -8,8 +8,8 @@ from enum import StrEnum
 from typing import Final
 
 from services.journey.domain.paths import CLOSED, DROPPED, NO_GAP, gap_quantile
-from services.journey.read.path_spans import covering, whole_hours
-from services.journey.read.path_views import (
+from services.journey.read.aggregates.path_spans import covering, whole_hours
+from services.journey.read.aggregates.path_views import (
     PathEdgeView,
     PathEndView,
     PathNodeView,

@@ -1,13 +1,16 @@
-"""Folds what batches append to the graph of paths into its counts, so that a long span is read from few rows.
+"""Folds what batches append to the graph of paths and to funnels, so that a long span is read from few rows.
 
 Readers see the same sums before and after. Of several workers, one folds at a time.
 """
 
 import asyncio
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
-from services.journey.store import path_rows
+from services.journey.store.path_rows import PATHS
+from services.journey.store.rollups.funnel_rows import FUNNELS
+from services.journey.store.rollups.rollup import Rollup
 from services.runtime.postgres.pools import Pool, acquire, retrying
 from services.runtime.process.outages import tolerated
 from services.runtime.telemetry.logs import get_logger
@@ -20,7 +23,7 @@ AT_ONCE: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
-class PathFolder:
+class RollupFolder:
     """Folds in rounds, over the pool of the worker."""
 
     pool: Pool
@@ -29,14 +32,15 @@ class PathFolder:
         """Fold round after round; never return."""
         while True:
             await asyncio.sleep(EVERY_S)
-            with tolerated(_log, "paths not folded"):
+            with tolerated(_log, "sums not folded"):
                 await self.fold_all()
 
     async def fold_all(self, at_once: int = AT_ONCE) -> None:
         """Fold until nothing is left, or another worker folds; `at_once` changes in each transaction."""
-        while await retrying(lambda: self._once(at_once), attempts=5):
-            pass
+        for rollup in (PATHS, FUNNELS):
+            while await retrying(partial(self._once, rollup, at_once), attempts=5):
+                pass
 
-    async def _once(self, at_once: int) -> bool:
+    async def _once(self, rollup: Rollup, at_once: int) -> bool:
         async with acquire(self.pool) as connection, connection.transaction(isolation="repeatable_read"):
-            return await path_rows.fold(connection, at_once)
+            return await rollup.fold(connection, at_once)
