@@ -15,7 +15,7 @@ SLOWEST := --durations=10 --durations-min=1  # seconds; printed before the closi
 # A suite starts hundreds of processes: where nothing compiled is kept, each compiles every module again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo up test test-kafka test-sdks test-poolers test-tls faults faults-short soak test-panels test-alertmanager check fmt bench mutate lock env-example dashboards metrics-page conversations-page clean
+.PHONY: help setup demo up test test-kafka test-sdks test-poolers test-tls faults faults-short soak test-panels test-alertmanager check fmt bench mutate lock env-example dashboards metrics-page signals-page conversations-page clean
 
 help:  ## print this
 	@awk 'BEGIN {FS = ":.*## "; print "make <target>\n"} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -92,6 +92,9 @@ dashboards: $(STAMP)  ## write the dashboards' JSON again from deploy/grafana/so
 
 metrics-page: $(STAMP)  ## write docs/metrics.md again from the metrics that the services declare
 	$(BIN)/python -m tests.architecture.metrics_page
+
+signals-page: $(STAMP)  ## write docs/signals.md and docs/signals.ko.md again from the shipped rules
+	$(BIN)/python -m tests.architecture.signals_page
 
 conversations-page: $(STAMP)  ## write docs/conversations.md again from what channel systems' deliveries become
 	$(BIN)/python -m tests.unit.ingest.webhooks.conversation_stories

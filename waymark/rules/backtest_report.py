@@ -102,6 +102,8 @@ def _table(tally: BacktestTally, days: float) -> Table:
     ):
         table.add_column(label, justify="right")
     for rule, one in tally.rules.items():
+        if not (one.seconds or one.in_force):  # off, and nothing of it stands
+            continue
         changed = bool(one.new or one.gone or one.moved)
         numbers = (one.found, None, one.customers, one.in_force, one.new, one.gone, one.moved)
         cells = [f"{one.found / days:,.1f}" if number is None else f"{number:,}" for number in numbers]

@@ -73,6 +73,7 @@ class WrittenCase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     start: WrittenTime = None
     until: WrittenTime = None
     defaults: dict[str, Any] = {}
+    only: list[str] = []
 
 
 class WrittenCases(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -148,7 +149,13 @@ class _CaseReader:
         if len({one.touchpoint.id for one in touchpoints}) < len(touchpoints):
             self._complain("touchpoints", "an id is given twice")
         until = self._moment("until", self._written.until) or last
-        return RuleCase(name=self._written.name, touchpoints=touchpoints, until=until, expect=expected)
+        return RuleCase(
+            name=self._written.name,
+            touchpoints=touchpoints,
+            until=until,
+            expect=expected,
+            only=tuple(self._written.only),
+        )
 
     def _touchpoint(self, place: str, document: dict[str, Any]) -> RecordedTouchpoint | None:
         received = self._moment(f"{place}.received_at", document.pop("received_at", None))

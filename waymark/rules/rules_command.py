@@ -11,8 +11,10 @@ from waymark.rules import backtest_command, explain_command, preceded_command, v
 from waymark.rules.rules_reading import load_rules, no_such_rule
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from services.journey.domain.rules.book import Rulebook
-    from services.journey.trial.case import CaseResult, ExpectedFriction, StandingFriction
+    from services.journey.trial.case import CaseResult, ExpectedFriction, RuleCase, StandingFriction
 
 CaseFiles = Annotated[
     list[Path],
@@ -65,7 +67,7 @@ def run_cases(files: CaseFiles, *, rules: RulesFile = None, as_json: AsJson = Fa
     for path in files:
         loaded = case_file.load(path)
         rulebook = load_rules(rules or loaded.rules)
-        _demand_known_rules(path, rulebook, [expected.rule for case in loaded.cases for expected in case.expect])
+        _demand_known_rules(path, rulebook, loaded.cases)
         for case in loaded.cases:
             result = run_case(case, rulebook, policy)
             results.append((path, result))
@@ -80,17 +82,22 @@ def run_cases(files: CaseFiles, *, rules: RulesFile = None, as_json: AsJson = Fa
         raise typer.Exit(1)
 
 
-def _demand_known_rules(path: Path, rulebook: "Rulebook", expected: list[str]) -> None:
-    """Refuse a file that expects frictions of rules that do not run: such a case would fail for ever."""
+def _demand_known_rules(path: Path, rulebook: "Rulebook", cases: "Sequence[RuleCase]") -> None:
+    """Refuse a file that expects frictions of rules that are not asked: such a case would fail for ever."""
+    known = [rule.id for rule in rulebook.rules]
     running = [rule.id for rule in rulebook.rules if rule.enabled]
-    problems = []
-    for rule in dict.fromkeys(expected):
-        if rule in running:
-            continue
-        if any(one.id == rule for one in rulebook.rules):
-            problems.append(say(f"{rule}: this rule is switched off", f"{rule}: 꺼져 있는 규칙입니다"))
-            continue
-        problems.append(no_such_rule(rule, running))
+    problems: dict[str, None] = {}
+    for case in cases:
+        asked = case.only or running
+        for rule in (*case.only, *(expected.rule for expected in case.expect)):
+            if rule not in known:
+                problems[no_such_rule(rule, known)] = None
+            elif rule not in asked and case.only:
+                problems[
+                    say(f"{case.name}: {rule} is not among `only`", f"{case.name}: {rule}이(가) `only`에 없습니다")
+                ] = None
+            elif rule not in asked:
+                problems[say(f"{rule}: this rule is switched off", f"{rule}: 꺼져 있는 규칙입니다")] = None
     if problems:
         head = say(f"{path} cannot be used:", f"{path} 파일을 쓸 수 없습니다:")
         raise CommandError("\n  ".join([head, *problems]), exit_code=2)

@@ -147,14 +147,15 @@ class Backtest:
 
     def __init__(self, rulebook: Rulebook, policy: ProjectionPolicy, window: BacktestWindow, timer: Timer) -> None:
         """Prepare each rule of `rulebook`; one that is switched off finds nothing."""
-        self._books = {rule.id: Rulebook([rule]) for rule in rulebook.rules}
+        self._rules = [rule.id for rule in rulebook.rules]
+        self._books = {rule.id: Rulebook([rule]) for rule in rulebook.rules if rule.enabled}
         self._policy = policy
         self._window = window
         self._timer = timer
 
     def empty(self) -> BacktestTally:
         """Return a tally of no customers."""
-        return BacktestTally(rules={rule: RuleTally() for rule in self._books})
+        return BacktestTally(rules={rule: RuleTally() for rule in self._rules})
 
     def judge(self, histories: Iterable[StoredHistory]) -> BacktestTally:
         """Return the tally of some customers."""
@@ -171,8 +172,8 @@ class Backtest:
         tally.customers += bool(inside)
         tally.touchpoints += inside
         found = self._found(history, tally)
-        in_force = {rule: [one for one in history.in_force if one.rule == rule] for rule in self._books}
-        for rule in self._books:
+        in_force = {rule: [one for one in history.in_force if one.rule == rule] for rule in self._rules}
+        for rule in self._rules:
             _compare(history.customer_id, found[rule], in_force[rule], tally.rules[rule], window)
         _count_overlap(found, tally.rules)
         _count_issues(
@@ -188,7 +189,7 @@ class Backtest:
         """Return what each rule finds in the window, and note what it cost and whether it raised."""
         index = CustomerHistory(history.touchpoints, self._policy.contacts)
         segment(index, self._policy.journeys)
-        found = {}
+        found: dict[str, list[RuleFinding]] = {rule: [] for rule in self._rules}
         for rule, book in self._books.items():
             began = self._timer()
             said = evaluate_when_due(book, index, lambda timer: timer.due_at < self._window.until)

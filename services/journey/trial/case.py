@@ -40,12 +40,16 @@ class StandingFriction(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RuleCase(msgspec.Struct, frozen=True, kw_only=True):
-    """One case. Touchpoints that were received after `until` are not known yet; `expect` is all that must stand."""
+    """One case. Touchpoints that were received after `until` are not known yet; `expect` is all that must stand.
+
+    With `only`, just these rules are asked, also where they are switched off.
+    """
 
     name: str
     touchpoints: tuple[RecordedTouchpoint, ...]
     until: datetime
     expect: tuple[ExpectedFriction, ...]
+    only: tuple[str, ...] = ()
 
 
 class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,7 +69,7 @@ class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
 def run_case(case: RuleCase, rulebook: Rulebook, policy: ProjectionPolicy) -> CaseResult:
     """Return how the frictions that stand at the end of `case` differ from those that it expects."""
     known = [one for one in case.touchpoints if one.appended_at <= case.until]
-    findings, failures = findings_at(known, case.until, rulebook, policy)
+    findings, failures = findings_at(known, case.until, _asked(case, rulebook), policy)
     standing = [_standing(found, known) for found in findings]
     missing = []
     for expected in case.expect:
@@ -75,6 +79,12 @@ def run_case(case: RuleCase, rulebook: Rulebook, policy: ProjectionPolicy) -> Ca
         else:
             standing.remove(match)
     return CaseResult(name=case.name, missing=tuple(missing), unexpected=tuple(standing), failures=tuple(failures))
+
+
+def _asked(case: RuleCase, rulebook: Rulebook) -> Rulebook:
+    if not case.only:
+        return rulebook
+    return Rulebook([msgspec.structs.replace(rule, enabled=True) for rule in rulebook.rules if rule.id in case.only])
 
 
 def undirected_contacts(case: RuleCase, contact_kinds: frozenset[str]) -> tuple[str, ...]:

@@ -15,7 +15,7 @@ from waymark.console import CommandError
 from waymark.rules import case_file
 
 SHIPPED = Path("examples/rules/shipped-rules.yaml")
-RULES = [rule.id for rule in rules_file.load().rules]
+RULES = [rule.id for rule in rules_file.load().rules if rule.enabled]
 
 LIMITS = {
     "repeat_contact_24h": "{within: 23h}",

@@ -87,9 +87,9 @@ def test_every_example_for_analysts_works(text: str) -> None:
     assert rules_file.read(text, name="docs/rules.md").rules
 
 
-def test_the_document_for_analysts_lists_every_shipped_rule() -> None:
+def test_the_document_for_analysts_lists_every_rule_that_is_on() -> None:
     for rule in rules_file.load().rules:
-        assert f"| `{rule.id}` |" in DOCUMENT
+        assert rule.enabled is (f"| `{rule.id}` |" in DOCUMENT)
 
 
 def test_rules_that_imply_what_does_not_exist_or_themselves_are_refused() -> None:
