@@ -40,6 +40,8 @@ from services.alerts.inbox.action_executor import ActionExecutor
 from services.alerts.live import feed_store
 from services.alerts.live.live_stream import LiveStream
 from services.alerts.live.relay import IssueRelay
+from services.alerts.loop.loop_follower import LoopFollower
+from services.alerts.loop.watch_changes import WatchPolicy
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.notify.change_writer import ChangeWriter
 from services.alerts.outbreaks.outbreak_gate import OutbreakGate
@@ -150,7 +152,10 @@ class AlertsProcess:
         )
         channels = (delivery_store.WAKE, feed_store.WAKE, wait_store.WAKE)
         self.wakeups = Wakeups(self._sessions, channels, owner=self._owner)
-        self.executor = ActionExecutor(pool=pool, clock=clock, writer=self._writer, metrics=self.metrics.state)
+        self.loop = LoopFollower(policy=WatchPolicy(time=timedelta(days=alerts.watch_days)), new_id=new_id)
+        self.executor = ActionExecutor(
+            pool=pool, clock=clock, writer=self._writer, loop=self.loop, metrics=self.metrics.state
+        )
         self.outbreaks = OutbreakWatch(pool=pool, clock=clock, writer=self._writer, executor=self.executor)
         self.intake = self._make_intake()
         self.journey_intake = self._make_journey_intake()
@@ -197,8 +202,10 @@ class AlertsProcess:
             clock=self._clock,
             executor=self.executor,
             outbreaks=self.outbreaks,
+            loop=self.loop,
             metrics=self.metrics.state,
             reachability=self.metrics.reachability,
+            watches=self.metrics.loop,
             owner=self._owner,
             feed_kept=timedelta(days=alerts.feed_days),
             history_kept=timedelta(days=alerts.history_days),
@@ -262,6 +269,7 @@ class AlertsProcess:
             pool=self._pool,
             clock=self._clock,
             writer=self._writer,
+            loop=self.loop,
             metrics=self.metrics,
             new_id=new_id,
             failpoints=self._failpoints,
@@ -275,6 +283,7 @@ class AlertsProcess:
             pool=self._pool,
             clock=self._clock,
             writer=self._writer,
+            loop=self.loop,
             metrics=self.metrics,
             failpoints=self._failpoints,
             limit=DeadLetterGuard(DeadLetterLimit(ratio=1.0, run=self._settings.alerts.poison_limit)),

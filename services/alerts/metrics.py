@@ -243,6 +243,26 @@ class StateMetrics:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LoopMetrics:
+    """Metrics of what came of resolutions."""
+
+    watches: Gauge
+
+    @classmethod
+    def register(cls, registry: CollectorRegistry) -> "LoopMetrics":
+        """Declare these metrics in `registry`."""
+        return cls(
+            watches=Gauge(
+                "waymark_alerts_watches",
+                "Resolutions of the last 28 days, by outcome and by what became of them: watching, held (the customer "
+                "did not come back), recontacted, void.",
+                ("outcome", "state"),
+                registry=registry,
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReachabilityMetrics:
     """Metrics of reachability: silent endpoints, ways, and issues that nobody was notified of."""
 
@@ -310,6 +330,7 @@ class AlertsMetrics:
     delivery: DeliveryMetrics
     state: StateMetrics
     reachability: ReachabilityMetrics
+    loop: LoopMetrics
 
     @classmethod
     def register(cls, registry: CollectorRegistry) -> "AlertsMetrics":
@@ -322,4 +343,5 @@ class AlertsMetrics:
             delivery=DeliveryMetrics.register(registry),
             state=StateMetrics.register(registry),
             reachability=ReachabilityMetrics.register(registry),
+            loop=LoopMetrics.register(registry),
         )

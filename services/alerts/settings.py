@@ -57,6 +57,12 @@ class AlertsSettings(Settings):
         description="When frictions are an outbreak, by rule: RULE=FLOORxFACTOR (at least so many in five minutes, "
         "so many times the usual) or RULE=off, comma separated; `*` is every other rule.",
     )
+    watch_days: float = Field(
+        7.0,
+        ge=0,
+        le=90,
+        description="Days after a resolution in which the customer is watched: do they come back? 0: not.",
+    )
     notify_on: str = Field(
         ",".join(sorted(DEFAULT_NOTIFY_ON)),
         description="Reasons to notify people, comma separated; see docs/alerts.md.",

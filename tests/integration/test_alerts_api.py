@@ -47,7 +47,8 @@ ADMIN_ONLY = [
     ("DELETE", f"/v1/teams/{uuid4()}"),
 ]
 AGENTS = [
-    ("POST", f"/v1/issues/{uuid4()}/{action}") for action in ("acknowledge", "resolve", "reopen", "snooze", "note")
+    ("POST", f"/v1/issues/{uuid4()}/{action}")
+    for action in ("acknowledge", "resolve", "reopen", "snooze", "note", "outcome")
 ] + [("POST", "/v1/deliveries/msg_1/replay")]
 
 

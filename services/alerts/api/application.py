@@ -17,6 +17,7 @@ from services.alerts.api import (
 )
 from services.alerts.api.access import ApiParts
 from services.alerts.api.overview import overview_resource
+from services.alerts.api.loop import watch_resource
 from services.alerts.api.policy import policy_resource
 from services.runtime.http.application import build_api
 from services.runtime.http.problems import Problem, problem_response
@@ -39,6 +40,7 @@ TAGS = (
     {"name": "routes", "description": "Who is notified of which issues."},
     {"name": "replies", "description": "What readers of messages answer; signed by links or by vendors."},
     {"name": "silences", "description": "What notifies nobody for a time."},
+    {"name": "loop", "description": "What came of resolutions: did the customer have to come back?"},
     {"name": "teams", "description": "Names for the people behind endpoints."},
 )
 
@@ -58,6 +60,7 @@ def build(parts: ApiParts, health: HealthChecks) -> FastAPI:
         reply_resource.router,
         routing_resource.router,
         policy_resource.router,
+        watch_resource.router,
         console.router,
     ):
         app.include_router(router)

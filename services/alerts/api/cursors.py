@@ -16,6 +16,7 @@ from uuid import UUID
 from services.alerts.deliver.delivery_history import DeliveryPageStart
 from services.alerts.inbox import issue_list
 from services.alerts.inbox.issue_list import ChangedPageStart, IssueFilter, IssueOrder, OrderedPageStart
+from services.alerts.loop.recontact_counts import WatchFilter, WatchPageStart
 from services.runtime.http.problems import Problem
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -62,6 +63,24 @@ def place_in_deliveries(endpoint_id: UUID, state: str | None, cursor: str | None
         Problem: it is not such a cursor.
     """
     return _read(_deliveries(endpoint_id, state), cursor, _delivery_place)
+
+
+def cursor_of_watches(wanted: WatchFilter, place: WatchPageStart) -> str:
+    """Return the cursor of a page of a list of watches."""
+    return _written(_watches(wanted), _microseconds(place.at), place.id)
+
+
+def place_in_watches(wanted: WatchFilter, cursor: str | None) -> WatchPageStart | None:
+    """Return the page start in a cursor that `cursor_of_watches` made for the same list.
+
+    Raises:
+        Problem: it is not such a cursor.
+    """
+    return _read(_watches(wanted), cursor, lambda parts: WatchPageStart(at=_moment(parts[0]), id=UUID(parts[1])))
+
+
+def _watches(wanted: WatchFilter) -> str:
+    return "watches." + blake2b(repr(wanted).encode(), digest_size=6).hexdigest()
 
 
 def _deliveries(endpoint_id: UUID, state: str | None) -> str:

@@ -147,22 +147,30 @@ async def acknowledge(parts: InjectedParts, caller: Agent, issue_id: UUID, body:
         issue_id,
         lambda issue, _: actions.acknowledge(issue, actor=caller.label, now=parts.clock.now(), note=note),
     )
-    return _shown(result)
+    return shown_result(result)
 
 
 @router.post(
     "/{issue_id}/resolve", summary="Resolve an issue", responses=problems(404, 409), response_model_exclude_none=True
 )
 async def resolve(parts: InjectedParts, caller: Agent, issue_id: UUID, body: ResolveBody | None = None) -> IssueView:
-    """Resolve an issue. Repeating this has no effect; a new friction within the reopen window reopens it."""
-    given = body or ResolveBody(note=None, resolution="resolved")
+    """Resolve an issue. Repeating this has no effect; a new friction within the reopen window reopens it.
+
+    The customer is watched afterwards: `GET /v1/watches` says whether they came back on the same matter.
+    """
+    given = body or ResolveBody(note=None, resolution="resolved", gesture=None)
     result = await parts.executor.execute(
         issue_id,
         lambda issue, _: actions.resolve(
-            issue, actor=caller.label, now=parts.clock.now(), resolution=given.resolution, note=given.note
+            issue,
+            actor=caller.label,
+            now=parts.clock.now(),
+            resolution=given.resolution,
+            note=given.note,
+            gesture=given.gesture.value() if given.gesture else None,
         ),
     )
-    return _shown(result)
+    return shown_result(result)
 
 
 @router.post(
@@ -180,7 +188,7 @@ async def reopen(parts: InjectedParts, caller: Agent, issue_id: UUID, body: Acti
             issue, actor=caller.label, now=parts.clock.now(), superseded=superseded, note=note
         ),
     )
-    return _shown(result)
+    return shown_result(result)
 
 
 @router.post(
@@ -196,7 +204,7 @@ async def snooze(parts: InjectedParts, caller: Agent, issue_id: UUID, body: Snoo
         issue_id,
         lambda issue, _: actions.snooze(issue, actor=caller.label, now=parts.clock.now(), until=until, note=body.note),
     )
-    return _shown(result)
+    return shown_result(result)
 
 
 @router.post("/{issue_id}/note", summary="Write a note", responses=problems(404), response_model_exclude_none=True)
@@ -205,19 +213,21 @@ async def note(parts: InjectedParts, caller: Agent, issue_id: UUID, body: NoteBo
     result = await parts.executor.execute(
         issue_id, lambda issue, _: actions.add_note(issue, actor=caller.label, now=parts.clock.now(), text=body.text)
     )
-    return _shown(result)
+    return shown_result(result)
 
 
 _CONFLICTS = {
     ActionOutcome.RESOLVED: "It is resolved; reopen it first.",
     ActionOutcome.MERGED: "It was merged; `merged_into` names the issue that continues it.",
+    ActionOutcome.UNRESOLVED: "Resolve it first; `resolution` can state the outcome at once.",
     ActionOutcome.SUPERSEDED: "A later issue of the same matter is unresolved; work on that one.",
     ActionOutcome.IN_THE_PAST: "Give a time in the future.",
 }
 _TOO_LONG = f"A snooze lasts {actions.LONGEST_SNOOZE.days} days at most."
 
 
-def _shown(result: ActionResult | None) -> IssueView:
+def shown_result(result: ActionResult | None) -> IssueView:
+    """Return the issue after an action; raise `Problem` if the action was not possible."""
     if result is None:
         raise not_found("issue")
     if result.outcome is ActionOutcome.TOO_LONG:

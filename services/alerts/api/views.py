@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from services.alerts.inbox.issue_details import IssueEventRow
 from services.alerts.inbox.issue_list import SeverityCount
 from services.alerts.issues.contract import write_issue
 from services.alerts.issues.model import AlertSeverity, Issue, IssueState
+from services.alerts.loop.outcomes import Gesture
 from services.runtime.http.fields import Moment, PlainText
 
 Name = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
@@ -316,12 +318,42 @@ class ActionBody(StrictRequestBody):
     note: Text | None = Field(None, description="Kept in the audit.")
 
 
+class GestureBody(StrictRequestBody):
+    """What the customer was given to make up for it."""
+
+    kind: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")] = Field(
+        description="A word of your own: `voucher`, `refund`, `apology` …"
+    )
+    amount: Decimal | None = Field(None, ge=0, le=10**12, decimal_places=4, description="In units of `currency`.")
+    currency: Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")] | None = Field(None, description="ISO 4217.")
+
+    @model_validator(mode="after")
+    def _amount_of_something(self) -> Self:
+        if (self.amount is None) != (self.currency is None):
+            raise ValueError("`amount` and `currency` go together")
+        return self
+
+    def value(self) -> Gesture:
+        """Return the gesture that the body describes."""
+        amount = None if self.amount is None else format(self.amount, "f")
+        return Gesture(kind=self.kind, amount=amount, currency=self.currency)
+
+
+class OutcomeBody(ActionBody):
+    """How a resolved issue was resolved."""
+
+    outcome: Literal["called_back", "compensated", "fixed", "false_alarm"]
+    gesture: GestureBody | None = None
+
+
 class ResolveBody(ActionBody):
     """The resolution of an issue, with a note."""
 
     resolution: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")] = Field(
-        "resolved", description="A word of your own: `called_back`, `refunded`, `false_alarm` …"
+        "resolved",
+        description="An outcome (`called_back`, `compensated`, `fixed`, `false_alarm`), or a word of your own.",
     )
+    gesture: GestureBody | None = None
 
     @model_validator(mode="after")
     def _not_ours(self) -> Self:

@@ -16,6 +16,7 @@ from services.alerts.failpoints import AlertsFailpoint, AlertsFailpoints
 from services.alerts.issues import issue_store
 from services.alerts.issues.contract import read_friction
 from services.alerts.issues.placement import PlacementPlan, place
+from services.alerts.loop.loop_follower import LoopFollower
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.notify.change_writer import ChangeWriter
 from services.alerts.notify.notification import NotificationPlan
@@ -40,6 +41,7 @@ class FrictionIntake:
     pool: Pool
     clock: Clock
     writer: ChangeWriter
+    loop: LoopFollower
     metrics: AlertsMetrics
     new_id: Callable[[], UUID]
     failpoints: AlertsFailpoints
@@ -66,6 +68,7 @@ class FrictionIntake:
             changes = await self.gate.pass_through(connection, context, placement, now)
             plans = await self.writer.write(connection, changes, now)
             await issue_store.save_placement(connection, placement, now)
+            await self.loop.follow(connection, [plan.change for plan in plans], now)
             dead = buried(batch.items, letters)
             self.limit.admit(dead)
             await dead_letters.add(connection, line, letters, now)

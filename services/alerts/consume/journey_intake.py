@@ -1,10 +1,10 @@
 """Applies a batch of journeys in one transaction: keeps the highest version of each, and brings open issues up to date.
 
-Like `intake`, it loses nothing and applies nothing twice. Of journeys without friction that no issue names nothing is
-kept: they are most of the topic, and no issue has anything to say of them.
+Like `intake`, it loses nothing and applies nothing twice. Of journeys without friction that no issue names, and whose
+customer is not watched, nothing is kept: they are most of the topic, and no issue has anything to say of them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,6 +17,7 @@ from services.alerts.issues import issue_store, journey_store
 from services.alerts.issues.contract import read_journey
 from services.alerts.issues.model import IssueChange, JourneyNow
 from services.alerts.issues.situation import journey_change
+from services.alerts.loop.loop_follower import LoopFollower
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.notify.change_writer import ChangeWriter
 from services.runtime.clock import Clock
@@ -36,6 +37,7 @@ class JourneyIntake:
     pool: Pool
     clock: Clock
     writer: ChangeWriter
+    loop: LoopFollower
     metrics: AlertsMetrics
     failpoints: AlertsFailpoints
     limit: DeadLetterGuard
@@ -53,8 +55,10 @@ class JourneyIntake:
             if not batch.runs:
                 return
             journeys, letters = read_all(batch.items, read_journey, bury=bury)
-            fresh = await _keep(connection, journeys, now)
+            watched = await self.loop.watched(connection, journeys, now)
+            fresh = await _keep(connection, journeys, watched, now)
             plans = await self.writer.write(connection, await _changes(connection, fresh, now), now)
+            await self.loop.follow(connection, [plan.change for plan in plans], now, customers=watched if fresh else ())
             dead = buried(batch.items, letters)
             self.limit.admit(dead)
             await dead_letters.add(connection, line, letters, now)
@@ -74,13 +78,17 @@ class JourneyIntake:
             _log.warning("journey dead-lettered", code=letter.code, partition=letter.partition, offset=letter.offset)
 
 
-async def _keep(connection: Connection, journeys: Sequence[JourneyNow], now: datetime) -> list[JourneyNow]:
-    """Write the journeys that are newer than what is known, and return them."""
+async def _keep(
+    connection: Connection, journeys: Sequence[JourneyNow], watched: Collection[str], now: datetime
+) -> list[JourneyNow]:
+    """Write the journeys that are newer than what is known, and return them; those of `watched` customers too."""
     newest: dict[str, JourneyNow] = {}
     for journey in journeys:
         if journey.id not in newest or journey.version > newest[journey.id].version:
             newest[journey.id] = journey
-    await journey_store.await_journeys(connection, [j.id for j in journeys if j.friction_count], now)
+    await journey_store.await_journeys(
+        connection, [j.id for j in journeys if j.friction_count or j.customer_id in watched], now
+    )
     known = await journey_store.known_versions(connection, newest)
     fresh = [journey for id_, journey in sorted(newest.items()) if id_ in known and journey.version > known[id_]]
     await journey_store.save(connection, fresh, now)

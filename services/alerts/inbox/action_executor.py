@@ -12,6 +12,7 @@ from services.alerts.hold import escalation_store, wait_store
 from services.alerts.inbox.actions import ActionOutcome, ActionVerdict
 from services.alerts.issues import issue_store
 from services.alerts.issues.model import Issue, IssueState
+from services.alerts.loop.loop_follower import LoopFollower
 from services.alerts.metrics import StateMetrics
 from services.alerts.notify.change_writer import ChangeWriter
 from services.alerts.notify.notification import NotificationPlan
@@ -42,6 +43,7 @@ class ActionExecutor:
     pool: Pool
     clock: Clock
     writer: ChangeWriter
+    loop: LoopFollower
     metrics: StateMetrics
 
     async def execute(self, issue_id: UUID, action: Action) -> ActionResult | None:
@@ -89,7 +91,9 @@ class ActionExecutor:
             verdict = action(issue, superseded)
             if verdict.change is None:
                 return ActionResult(outcome=verdict.outcome, issue=issue)
-            plans = await self.writer.write(connection, [verdict.change], self.clock.now())
+            now = self.clock.now()
+            plans = await self.writer.write(connection, [verdict.change], now)
+            await self.loop.follow(connection, [plan.change for plan in plans], now)
         self.writer.count(plans)
         after = plans[0].change.after
         if issue.state is IssueState.OPEN and after.state is IssueState.ACKNOWLEDGED:

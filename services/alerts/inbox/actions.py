@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from services.alerts.issues.lifecycle import reopen_issue
 from services.alerts.issues.model import SYSTEM, Issue, IssueChange, IssueEvent, IssueEventKind, IssueState
+from services.alerts.loop.outcomes import Gesture
 from services.alerts.notify.routing import RoutingDirectory, any_alive, evaluate_routes
 from services.alerts.policy.tree import routing_facts
 
@@ -29,6 +30,8 @@ class ActionOutcome(StrEnum):
     """The issue was merged into another one."""
     SUPERSEDED = "issue_superseded"
     """A later issue of the same fingerprint is unresolved."""
+    UNRESOLVED = "issue_unresolved"
+    """The issue is not resolved, so nothing came of it yet."""
     IN_THE_PAST = "snooze_in_the_past"
     TOO_LONG = "snooze_too_long"
 
@@ -51,8 +54,16 @@ def acknowledge(issue: Issue, *, actor: str, now: datetime, note: str | None = N
     return _done(issue, after, _event(IssueEventKind.ACKNOWLEDGED, actor, note), now)
 
 
-def resolve(issue: Issue, *, actor: str, now: datetime, resolution: str, note: str | None = None) -> ActionVerdict:
-    """Resolve an issue with a resolution in the person's own word."""
+def resolve(
+    issue: Issue,
+    *,
+    actor: str,
+    now: datetime,
+    resolution: str,
+    note: str | None = None,
+    gesture: Gesture | None = None,
+) -> ActionVerdict:
+    """Resolve an issue with a resolution in the person's own word, and what the customer was given."""
     if issue.state is IssueState.RESOLVED:
         return ActionVerdict(outcome=ActionOutcome.ALREADY)
     after = replace(
@@ -63,7 +74,8 @@ def resolve(issue: Issue, *, actor: str, now: datetime, resolution: str, note: s
         resolution=resolution,
         snoozed_until=None,
     )
-    return _done(issue, after, _event(IssueEventKind.RESOLVED, actor, note, resolution=resolution), now)
+    given = {name: value for name, value in gesture.detail().items() if value} if gesture else {}
+    return _done(issue, after, _event(IssueEventKind.RESOLVED, actor, note, resolution=resolution, **given), now)
 
 
 def reopen(issue: Issue, *, actor: str, now: datetime, superseded: bool, note: str | None = None) -> ActionVerdict:

@@ -102,6 +102,9 @@ def read_journey(value: bytes | None) -> JourneyNow:
         value=ValueAtStake(amount=float(wire.value.amount), currency=wire.value.currency) if wire.value else None,
         latest=tuple(_latest(step) for step in wire.latest),
         merged_into=wire.merged_into,
+        customer_id=wire.customer_id,
+        reason=wire.reason,
+        refs=wire.refs,
     )
 
 

@@ -109,6 +109,9 @@ class JourneyNow:
     value: ValueAtStake | None = None
     latest: tuple[LatestStep, ...] = ()
     merged_into: str | None = None
+    customer_id: str = ""
+    reason: str | None = None
+    refs: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def gone(self) -> bool:
@@ -340,6 +343,10 @@ class IssueEventKind(StrEnum):
     NOT_TOLD = "not_told"
     HELD = "held"
     HANDED_OUT = "handed_out"
+    OUTCOME = "outcome"
+    """A person said, or corrected, how it was resolved."""
+    RECONTACTED = "recontacted"
+    """The customer came back on the same matter after the resolution."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,11 @@ from services.alerts.inbox.action_executor import ActionExecutor
 from services.alerts.inbox.actions import end_snooze, notify_again, verdict_of
 from services.alerts.issues.model import AlertSeverity, IssueState
 from services.alerts.live import feed_store
-from services.alerts.metrics import ReachabilityMetrics, StateMetrics
+from services.alerts.loop.loop_follower import LoopFollower
+from services.alerts.loop.outcomes import ResolutionOutcome
+from services.alerts.loop.recontact_counts import watches_by_state
+from services.alerts.loop.watches import WatchState
+from services.alerts.metrics import LoopMetrics, ReachabilityMetrics, StateMetrics
 from services.alerts.notify import directory_store, reachability_store
 from services.alerts.notify.reachability import Reachability, ReachabilityReport, SilenceReason, report_reachability
 from services.alerts.outbreaks.outbreak_watch import OutbreakWatch
@@ -34,6 +38,7 @@ AT_ONCE = 1000
 OUTBOX_KEPT = timedelta(days=30)
 COUNTS_KEPT = timedelta(days=16)
 """What is usual is asked of the fourteen days before."""
+WATCHES_COUNTED = timedelta(days=28)
 NAN = float("nan")
 
 
@@ -45,8 +50,10 @@ class UpkeepLoop:
     clock: Clock
     executor: ActionExecutor
     outbreaks: OutbreakWatch
+    loop: LoopFollower
     metrics: StateMetrics
     reachability: ReachabilityMetrics
+    watches: LoopMetrics
     owner: str
     feed_kept: timedelta
     history_kept: timedelta
@@ -58,6 +65,7 @@ class UpkeepLoop:
             with tolerated(_log, "upkeep interrupted"):
                 await self.end_snoozes()
                 await self.grow_older()
+                await self.end_watches()
                 await self.release_dead()
                 if self.clock.monotonic() >= refresh_at:
                     refresh_at = self.clock.monotonic() + REFRESH_EVERY_S
@@ -82,6 +90,13 @@ class UpkeepLoop:
             due = await store.due_priorities(connection, self.clock.now(), AT_ONCE)
         for issue_id in due:
             await self.executor.execute(issue_id, lambda issue, _: verdict_of(grown_older(issue, now=self.clock.now())))
+
+    async def end_watches(self) -> None:
+        """Judge the watches whose time is over: did the customer come back?"""
+        ended = AT_ONCE
+        while ended == AT_ONCE:
+            async with transaction(self.pool) as connection:
+                ended = await self.loop.end_due(connection, self.clock.now(), AT_ONCE)
 
     async def notify_unheard(self) -> None:
         """Notify again of issues for which no working endpoint has received a notification."""
@@ -118,6 +133,7 @@ class UpkeepLoop:
         async with acquire(self.pool) as connection:
             now = self.clock.now()
             figures = await store.figures(connection, now)
+            watches = await watches_by_state(connection, now - WATCHES_COUNTED)
             report = report_reachability(await reachability_store.load_survey(connection), now=now)
         for severity in AlertSeverity:
             for state in (IssueState.OPEN, IssueState.ACKNOWLEDGED):
@@ -127,6 +143,9 @@ class UpkeepLoop:
             self.metrics.deliveries.labels(name).set(figures.deliveries.get(name, 0))
         for name in ("active", "paused", "disabled"):
             self.metrics.endpoints.labels(name).set(figures.endpoints.get(name, 0))
+        for outcome in ResolutionOutcome:
+            for became in WatchState:
+                self.watches.watches.labels(outcome, became).set(watches.get((outcome, became), 0))
         self.metrics.oldest_due.set(_timestamp(figures.oldest_due))
         self.metrics.unpublished.set(figures.unpublished)
         self._set_reachability(report)

@@ -1,0 +1,1 @@
+"""The resources of closing the loop."""

@@ -1,0 +1,1 @@
+"""Closing the loop: after a resolution the customer is watched; did they have to come back?"""
