@@ -21,6 +21,7 @@ from waymark.journeys import journeys_command
 from waymark.keys import keys_command
 from waymark.launchers.child_process import StackError
 from waymark.local import up_command
+from waymark.loop import impact_command
 from waymark.migrations import migrate_command
 from waymark.paths import paths_command
 from waymark.privacy import privacy_command, suppress_command
@@ -67,6 +68,7 @@ for module in (
     dlq_command,
     alerts_command,
     identity_command,
+    impact_command,
     paths_command,
     funnels_command,
     keys_command,

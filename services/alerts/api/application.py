@@ -16,8 +16,8 @@ from services.alerts.api import (
     stream_resource,
 )
 from services.alerts.api.access import ApiParts
+from services.alerts.api.loop import impact_resource, watch_resource
 from services.alerts.api.overview import overview_resource
-from services.alerts.api.loop import watch_resource
 from services.alerts.api.policy import policy_resource
 from services.runtime.http.application import build_api
 from services.runtime.http.problems import Problem, problem_response
@@ -61,6 +61,7 @@ def build(parts: ApiParts, health: HealthChecks) -> FastAPI:
         routing_resource.router,
         policy_resource.router,
         watch_resource.router,
+        impact_resource.router,
         console.router,
     ):
         app.include_router(router)

@@ -7,6 +7,7 @@
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from math import sqrt
 from statistics import NormalDist, fmean, variance
 
@@ -36,27 +37,43 @@ def newcombe_interval(
     return max(-1.0, low), min(1.0, high)
 
 
-def welch_interval(
-    first: Sequence[float], second: Sequence[float], confidence: float = CONFIDENCE
-) -> tuple[float, float] | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """What is known of some measured values: how many, their mean, and their variance (None for fewer than two)."""
+
+    number: int
+    mean: float
+    variance: float | None
+
+
+def sample_of(values: Sequence[float]) -> Sample:
+    """Return the sample of some values."""
+    return Sample(
+        number=len(values),
+        mean=fmean(values) if values else 0.0,
+        variance=variance(values) if len(values) > 1 else None,
+    )
+
+
+def welch_interval(first: Sample, second: Sample, confidence: float = CONFIDENCE) -> tuple[float, float] | None:
     """Return the interval of the first mean less the second; None if either has fewer than two values."""
-    if len(first) < 2 or len(second) < 2:
+    if first.variance is None or second.variance is None:
         return None
-    of_first, of_second = variance(first) / len(first), variance(second) / len(second)
-    difference, spread = fmean(first) - fmean(second), of_first + of_second
+    of_first, of_second = first.variance / first.number, second.variance / second.number
+    difference, spread = first.mean - second.mean, of_first + of_second
     if spread == 0:
         return difference, difference
-    freedom = spread**2 / (of_first**2 / (len(first) - 1) + of_second**2 / (len(second) - 1))
+    freedom = spread**2 / (of_first**2 / (first.number - 1) + of_second**2 / (second.number - 1))
     reach = student_quantile(freedom, confidence) * sqrt(spread)
     return difference - reach, difference + reach
 
 
-def mean_interval(values: Sequence[float], confidence: float = CONFIDENCE) -> tuple[float, float] | None:
+def mean_interval(sample: Sample, confidence: float = CONFIDENCE) -> tuple[float, float] | None:
     """Return the interval of a mean; None if there are fewer than two values."""
-    if len(values) < 2:
+    if sample.variance is None:
         return None
-    reach = student_quantile(len(values) - 1, confidence) * sqrt(variance(values) / len(values))
-    return fmean(values) - reach, fmean(values) + reach
+    reach = student_quantile(sample.number - 1, confidence) * sqrt(sample.variance / sample.number)
+    return sample.mean - reach, sample.mean + reach
 
 
 def student_quantile(freedom: float, confidence: float = CONFIDENCE) -> float:

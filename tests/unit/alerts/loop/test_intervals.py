@@ -5,6 +5,7 @@ import pytest
 from services.alerts.loop.intervals import (
     mean_interval,
     newcombe_interval,
+    sample_of,
     student_quantile,
     welch_interval,
     wilson_interval,
@@ -54,18 +55,18 @@ def test_students_t(freedom: int, quantile: float) -> None:
 
 
 def test_the_difference_of_two_means() -> None:
-    assert welch_interval(DRUG_1, DRUG_2) == pytest.approx((-3.3654832, 0.2054832), abs=1e-4)
+    assert welch_interval(sample_of(DRUG_1), sample_of(DRUG_2)) == pytest.approx((-3.3654832, 0.2054832), abs=1e-4)
 
 
 def test_one_mean() -> None:
     """R: t.test(extra) of group 2: 2.33, 0.8976775 to 3.7623225."""
-    assert mean_interval(DRUG_2) == pytest.approx((0.8976775, 3.7623225), abs=2e-3)
+    assert mean_interval(sample_of(DRUG_2)) == pytest.approx((0.8976775, 3.7623225), abs=2e-3)
 
 
 def test_too_few_values_have_no_interval() -> None:
-    assert welch_interval((1.0,), DRUG_2) is None
-    assert mean_interval((1.0,)) is None
+    assert welch_interval(sample_of((1.0,)), sample_of(DRUG_2)) is None
+    assert mean_interval(sample_of(())) is None
 
 
 def test_equal_values_have_no_spread() -> None:
-    assert welch_interval((2.0, 2.0), (1.0, 1.0)) == (1.0, 1.0)
+    assert welch_interval(sample_of((2.0, 2.0)), sample_of((1.0, 1.0))) == (1.0, 1.0)

@@ -1,0 +1,1 @@
+"""`waymark impact`: what a rule, a fix, a team or a date changed."""
