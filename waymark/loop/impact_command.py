@@ -30,7 +30,7 @@ Level = Annotated[
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command."""
+    """Add the command `waymark impact`."""
     app.command(
         "impact",
         help=say(
@@ -58,7 +58,7 @@ def impact(
     service_level: Level = None,
     as_json: AsJson = False,
 ) -> None:
-    """Measure and draw."""
+    """Measure an impact and draw it."""
     import msgspec
 
     from services.alerts.loop.impact import ImpactScope
