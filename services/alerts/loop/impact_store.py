@@ -23,7 +23,7 @@ _INSIDE = """
 """
 _TEAM = "i.document ->> 'team'"
 _OF_ISSUE = _INSIDE.format(rule="$4::text IS NULL OR $4 = ANY(i.rules)", team=_TEAM)
-_OF_FRICTION = _INSIDE.format(rule="$4::text IS NULL OR $4 = f.document ->> 'rule'", team=_TEAM)
+OF_FRICTION = _INSIDE.format(rule="$4::text IS NULL OR $4 = f.document ->> 'rule'", team=_TEAM)
 _OF_WATCH = _INSIDE.format(rule="$4::text IS NULL OR $4 = ANY(w.rules)", team="w.team")
 _COUNTED = "i.last_at >= $1 AND i.count > 0 AND i.document ->> 'loud_severity' IS NOT NULL"
 
@@ -47,7 +47,7 @@ SELECT coalesce(({_OF_ISSUE}), false) AS inside, floor(extract(epoch FROM at - $
  WHERE {_COUNTED} AND at >= $1 AND at < $3 AND $2::timestamptz IS NOT NULL AND amount IS NOT NULL GROUP BY 1, 2, 3
 """  # noqa: S608  made of constants of ours alone
 _FRICTIONS = f"""
-SELECT coalesce(({_OF_FRICTION}), false) AS inside, floor(extract(epoch FROM at - $1) / 86400)::int AS day,
+SELECT coalesce(({OF_FRICTION}), false) AS inside, floor(extract(epoch FROM at - $1) / 86400)::int AS day,
        count(*) AS n
   FROM alerts.issues i JOIN alerts.frictions f USING (issue_id)
  CROSS JOIN LATERAL (SELECT (f.document ->> 'occurred_at')::timestamptz AS at) own

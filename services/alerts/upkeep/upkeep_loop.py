@@ -12,6 +12,7 @@ from services.alerts.inbox.action_executor import ActionExecutor
 from services.alerts.inbox.actions import end_snooze, notify_again, verdict_of
 from services.alerts.issues.model import AlertSeverity, IssueState
 from services.alerts.live import feed_store
+from services.alerts.loop.improvement_store import measure_due
 from services.alerts.loop.loop_follower import LoopFollower
 from services.alerts.loop.outcomes import ResolutionOutcome
 from services.alerts.loop.recontact_counts import watches_by_state
@@ -75,6 +76,7 @@ class UpkeepLoop:
                 if self.clock.monotonic() >= prune_at:
                     prune_at = self.clock.monotonic() + PRUNE_EVERY_S
                     await self.prune()
+                    await self.measure_improvements()
             await asyncio.sleep(EVERY_S)
 
     async def end_snoozes(self) -> None:
@@ -97,6 +99,13 @@ class UpkeepLoop:
         while ended == AT_ONCE:
             async with transaction(self.pool) as connection:
                 ended = await self.loop.end_due(connection, self.clock.now(), AT_ONCE)
+
+    async def measure_improvements(self) -> None:
+        """Measure for good what improvements brought whose time has come, each in its own transaction."""
+        measured = 1
+        while measured:
+            async with transaction(self.pool) as connection:
+                measured = await measure_due(connection, self.clock.now())
 
     async def notify_unheard(self) -> None:
         """Notify again of issues for which no working endpoint has received a notification."""
