@@ -25,7 +25,7 @@ from services.runtime.clock import Clock
 from services.runtime.log.batch import Batch, judge
 from services.runtime.log.dead_letters import DeadLetterGuard
 from services.runtime.log.progress import ProgressTable, TopicLine
-from services.runtime.postgres.pools import Pool, transaction
+from services.runtime.postgres.pools import Connection, Pool, transaction
 from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
@@ -69,13 +69,20 @@ class FrictionIntake:
             plans = await self.writer.write(connection, changes, now)
             await issue_store.save_placement(connection, placement, now)
             await self.loop.follow(connection, [plan.change for plan in plans], now)
-            dead = buried(batch.items, letters)
-            self.limit.admit(dead)
-            await dead_letters.add(connection, line, letters, now)
-            await PROGRESS.advance(connection, line, [advance(run) for run in batch.runs])
+            dead = await self._advance(connection, line, batch, letters)
         self.limit.committed(dead)
         await self.failpoints.reached(AlertsFailpoint.FRICTIONS_APPLIED)
         self._count(placement, plans, letters)
+
+    async def _advance(
+        self, connection: Connection, line: TopicLine, batch: Batch[ConsumedRecord], letters: Sequence[RecordDeadLetter]
+    ) -> list[bool]:
+        """Bury what is to be buried, and advance the progress over the batch; return which records are dead."""
+        dead = buried(batch.items, letters)
+        self.limit.admit(dead)
+        await dead_letters.add(connection, line, letters, self.clock.now())
+        await PROGRESS.advance(connection, line, [advance(run) for run in batch.runs])
+        return dead
 
     def _count(
         self, placement: PlacementPlan, plans: Sequence[NotificationPlan], letters: Sequence[RecordDeadLetter]
