@@ -8,7 +8,7 @@ import httpx2
 import pytest
 from typer.testing import CliRunner
 
-from waymark import journey_api
+from waymark import console, journey_api
 from waymark.cli import app
 from waymark.console import CommandError
 from waymark.journey_api import JourneyApi
@@ -59,7 +59,7 @@ def _answers(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(journey_api, "open_journey_api", opened)
     monkeypatch.setenv("LANG", "C.UTF-8")
-    monkeypatch.setenv("COLUMNS", "200")
+    monkeypatch.setattr(console.out, "_width", 200)  # whatever the terminal or COLUMNS say where the tests run
     ASKED.clear()
 
 
