@@ -62,7 +62,7 @@ class ToldSituation(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ToldIssue(msgspec.Struct, frozen=True, kw_only=True):
-    """The members of issue v1 that notifiers show or send on."""
+    """The members of issue v1 that notifiers show or send on; an outbreak has no customer."""
 
     id: str
     fingerprint: str
@@ -70,12 +70,12 @@ class ToldIssue(msgspec.Struct, frozen=True, kw_only=True):
     state: str
     severity: AlertSeverity
     title: ToldText
-    customer_id: str
     count: int
     first_at: datetime
     last_at: datetime
     opened_at: datetime
     updated_at: datetime
+    customer_id: str | None = None
     rules: tuple[str, ...] = ()
     journey_id: str | None = None
     channel: str | None = None
@@ -131,7 +131,7 @@ _KINDS = {
     "group.resolved": MessageKind.RESOLVED,
     "endpoint.test": MessageKind.TEST,
 }
-_REMINDING = frozenset({"snooze_ended", "reminder", "repeat", "escalated"})
+_REMINDING = frozenset({"snooze_ended", "reminder", "repeated", "escalated"})
 
 
 def read_message(body: bytes) -> ToldMessage:

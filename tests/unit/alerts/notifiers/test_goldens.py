@@ -8,12 +8,12 @@ import pytest
 from services.alerts.deliver.notifiers.notifier import Notifier
 from services.alerts.deliver.notifiers.registry import GROUP, OURS, NotifierConflictError, by_kind, notifiers
 from services.alerts.deliver.notifiers.samples import sample_bodies, sample_messages
-from services.alerts.deliver.notifiers.told_message import MessageKind
+from services.alerts.deliver.notifiers.told_message import MessageKind, read_message
 from services.alerts.notify.decision import NotificationReason
 from services.alerts.notify.notification import Notification
 from services.alerts.notify.webhook_body import render_webhook
 from tests.unit.alerts.builders import NOW, an_issue
-from tests.unit.alerts.notifiers.rendering import GOLDENS, golden_text
+from tests.unit.alerts.notifiers.rendering import GOLDENS, golden_text, rendered
 
 
 @pytest.mark.parametrize("notifier", OURS, ids=lambda one: one.kind)
@@ -56,3 +56,19 @@ def test_a_kind_of_another_package_is_added_and_cannot_replace_ours() -> None:
         by_kind([*OURS, replace(theirs, kind="standard_webhook")])
     with pytest.raises(NotifierConflictError, match=f"{GROUP}: 'text' is no Notifier"):
         by_kind([*OURS, "text"])
+
+
+@pytest.mark.parametrize("notifier", OURS, ids=lambda one: one.kind)
+def test_an_outbreak_which_has_no_customer_is_told_by_every_kind(notifier: Notifier) -> None:
+    body = json.loads(sample_bodies()["opened"])
+    del body["data"]["customer_id"]
+
+    assert rendered(notifier.kind, read_message(json.dumps(body).encode()))
+
+
+def test_a_repeat_says_that_it_is_still_open() -> None:
+    body = json.loads(sample_bodies()["updated"])
+
+    assert (
+        read_message(json.dumps({**body, "reason": NotificationReason.REPEATED}).encode()).kind is MessageKind.REMINDER
+    )

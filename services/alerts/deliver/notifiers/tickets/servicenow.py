@@ -84,7 +84,7 @@ def _more(message: ToldMessage) -> dict[str, str]:
     if issue is not None:
         known |= {
             "issue": issue.id,
-            "customer": issue.customer_id,
+            "customer": issue.customer_id or "",
             "service_level": issue.service_level or "",
             "severity": issue.severity.value,
             "count": str(issue.count),
