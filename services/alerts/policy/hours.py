@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
+from itertools import pairwise, takewhile
 from zoneinfo import ZoneInfo
 
 import holidays
@@ -141,6 +142,15 @@ def next_end(hours: Sequence[NamedHours], now: datetime) -> datetime | None:
     """Return when hours that contain `now` end next (UTC); None if not within `LONGEST_WAIT`."""
     edges = (e for e in _edges(hours, now) if e > now and not any(one.contains(e) for one in hours))
     return next(edges, None)
+
+
+@lru_cache(maxsize=4096)
+def open_times(hours: NamedHours, day: date) -> tuple[tuple[datetime, datetime], ...]:
+    """Return from when until when the hours are open on a day in UTC, in order; what touches is not joined."""
+    begin = datetime.combine(day, time(), tzinfo=UTC)
+    end = begin + _DAY
+    inner = takewhile(lambda edge: edge < end, (edge for edge in _edges([hours], begin) if edge > begin))
+    return tuple(span for span in pairwise([begin, *inner, end]) if hours.contains(span[0]))
 
 
 def _edges(hours: Iterable[NamedHours], now: datetime) -> Iterator[datetime]:

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
-from services.alerts.policy.hours import HourSpan, NamedHours, next_end, next_opening
+from services.alerts.policy.hours import LONGEST_WAIT, HourSpan, NamedHours, open_times
+
+_DAY = timedelta(days=1)
 
 
 class ServiceTarget(StrEnum):
@@ -60,17 +62,21 @@ DEFAULT_LEVELS = ServiceLevels(
 
 
 def due_at(start: datetime, promised: timedelta, hours: NamedHours | None) -> datetime | None:
-    """Return when `promised` business time has passed since `start`; None if the hours do not open for so long."""
+    """Return when `promised` business time has passed since `start`.
+
+    None if the hours are not open for so long within `LONGEST_WAIT`. What is open is looked up by day, since every
+    change of an issue asks for its deadlines.
+    """
     moment = start.astimezone(UTC)  # in a zone, arithmetic would follow the hands of its clock
     if hours is None:
         return moment + promised
     left = promised
-    while True:
-        opening = next_opening([hours], [], moment)
-        if opening is None:
-            return None
-        end = next_end([hours], opening)
-        if end is None or opening + left <= end:
-            return opening + left
-        left -= end - opening
-        moment = end
+    day = moment.date()
+    for _ in range(LONGEST_WAIT // _DAY):
+        for opening, end in open_times(hours, day):
+            begin = max(opening, moment)
+            if begin + left <= end:
+                return begin + left
+            left -= max(end - begin, timedelta(0))
+        day += _DAY
+    return None
