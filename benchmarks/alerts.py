@@ -25,7 +25,7 @@ import schemas.documents.friction
 from schemas.documents.friction import AnchorDocument, FrictionDocument, FrictionDocumentState
 from schemas.vocabulary import Channel, Severity, TextDocument, TouchpointRefDocument
 from services.alerts.app import AlertsProcess
-from services.alerts.consume.intake import PROGRESS
+from services.alerts.consume.progress import PROGRESS
 from services.alerts.consume.records import ConsumedRecord
 from services.alerts.deliver import delivery_store
 from services.alerts.deliver.endpoint_store import Endpoint

@@ -12,12 +12,12 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import TypeVar, cast
 
-from services.runtime.postgres.pools import Connection, is_transient
+from services.runtime.postgres.pools import Connection, is_transient, retrying
 from services.runtime.postgres.sessions import CONNECT_FAILURES, NO_FIT_SERVER, DatabaseSession, open_command_session
 from services.runtime.process.startup import NOT_MIGRATED, find_refusal, refusal_of
 from waymark.console import CommandError, masked, settings_wrong
 from waymark.libpq import find_unmet_demand
-from waymark.target import VARIABLE, check_url
+from waymark.target import VARIABLE, check_url, find_target
 
 CLOSE_S = 2.0
 
@@ -47,6 +47,29 @@ def run_in_transaction(url: str, work: Callable[[Connection], Awaitable[T]]) -> 
             return await work(connection)
 
     return asyncio.run(run())
+
+
+CHECK_ATTEMPTS = 5
+
+
+def run_check(application_name: str, check: Callable[[Connection], Awaitable[T]], *, writes: bool) -> T:
+    """Run `check` on a direct session, again where workers came between; with `writes` it may repair.
+
+    Raises:
+        CommandError: exit code 2, it could not look.
+    """
+    target = find_target(os.environ)
+
+    async def run() -> T:
+        async with open_session(
+            target.postgres_direct or target.postgres, application_name, writes=writes
+        ) as connection:
+            return await retrying(lambda: check(connection), attempts=CHECK_ATTEMPTS)
+
+    try:
+        return asyncio.run(run())
+    except CommandError as error:
+        raise CommandError(str(error), exit_code=2) from error
 
 
 @asynccontextmanager

@@ -19,6 +19,13 @@ DataDir = Annotated[
         show_default=False,
     ),
 ]
+ReadKey = Annotated[
+    str | None,
+    typer.Option("--key", help=say("A key that may read; else the environment's.", "조회 키."), show_default=False),
+]
+JourneyApiUrl = Annotated[
+    str | None, typer.Option("--url", help=say("Where the journey API answers.", "여정 API 주소."), show_default=False)
+]
 
 
 def examples(*lines: str) -> str:

@@ -1,6 +1,5 @@
 """Versions of policies as the command reads, stores and tells them, whatever their kind."""
 
-import getpass
 import os
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -83,14 +82,6 @@ def _numbered(kind: PolicyKind, stored: list[PolicyVersion], number: int) -> Pol
             f"버전 {number}은(는) 없습니다. 1부터 {stored[-1].version}까지 있습니다",
         )
     )
-
-
-def user_name() -> str:
-    """Return the name of the operating system's user, for the history."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):  # a container may have a number and no name
-        return f"uid {os.getuid()}"
 
 
 def version_document(version: PolicyVersion) -> dict[str, Any]:

@@ -1,5 +1,7 @@
 """After a resolution: who came back, once and no more, whatever comes late, moves, is read twice, or restarts."""
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
@@ -54,16 +56,23 @@ async def resolve(engine: AlertsEngine, resolution: str = "called_back") -> UUID
     return issue_id
 
 
+@asynccontextmanager
+async def resolved_issue(database: str, clock: SteppingClock) -> AsyncIterator[tuple[AlertsEngine, FrictionDocument]]:
+    """An engine with one issue that was resolved an hour ago, and the friction that it was about."""
+    first = at(clock)
+    async with quiet_engine(database, clock) as engine:
+        await engine.take(first)
+        await resolve(engine)
+        yield engine, first
+
+
 async def end_watches(engine: AlertsEngine) -> None:
     """What upkeep does every two seconds."""
     await engine.service.upkeep().end_watches()
 
 
 async def test_who_comes_back_reopens_the_issue_and_is_counted_once(database: str, clock: SteppingClock) -> None:
-    first = at(clock)
-    async with quiet_engine(database, clock) as engine:
-        await engine.take(first)
-        await resolve(engine)
+    async with resolved_issue(database, clock) as (engine, first):
         back = called_again(first, clock)
         await engine.take(back)
         clock.advance(seconds=600)
@@ -78,10 +87,7 @@ async def test_who_comes_back_reopens_the_issue_and_is_counted_once(database: st
 
 async def test_control_without_its_row_nobody_comes_back(database: str, clock: SteppingClock) -> None:
     """What the row is for: if the tests above passed without it, they would show nothing."""
-    first = at(clock)
-    async with quiet_engine(database, clock) as engine:
-        await engine.take(first)
-        await resolve(engine)
+    async with resolved_issue(database, clock) as (engine, first):
         await engine.value("DELETE FROM alerts.watches")
         await engine.take(called_again(first, clock))
 
@@ -103,10 +109,7 @@ async def test_who_does_not_come_back_is_known_after_a_week_and_a_restart(databa
 
 
 async def test_a_touchpoint_that_comes_late_changes_the_answer(database: str, clock: SteppingClock) -> None:
-    first = at(clock)
-    async with quiet_engine(database, clock) as engine:
-        await engine.take(first)
-        await resolve(engine)
+    async with resolved_issue(database, clock) as (engine, first):
         clock.advance(seconds=5 * 86_400)
         late = called_again(first, clock)
         clock.advance(seconds=3 * 86_400)
@@ -150,10 +153,7 @@ async def test_a_call_without_friction_about_the_same_matter_counts(
 async def test_a_journey_keeps_only_its_latest_contacts_and_the_watch_remembers_the_first(
     database: str, clock: SteppingClock
 ) -> None:
-    first = at(clock)
-    async with quiet_engine(database, clock) as engine:
-        await engine.take(first)
-        await resolve(engine)
+    async with resolved_issue(database, clock) as (engine, first):
         await engine.follow(a_call(first, clock))
         clock.advance(seconds=7.5 * 86_400)
         await engine.follow(a_call(first, clock, version=3, contact_count=4))
@@ -199,10 +199,7 @@ async def test_a_new_issue_about_the_same_reason_is_linked(database: str, clock:
 
 
 async def test_a_customer_who_is_merged_is_still_watched(database: str, clock: SteppingClock) -> None:
-    first = at(clock)
-    async with quiet_engine(database, clock) as engine:
-        await engine.take(first)
-        await resolve(engine)
+    async with resolved_issue(database, clock) as (engine, first):
         merged = again(first, customer_id="bob", previous_customer_id=first.customer_id)
         await engine.take(merged)
         assert await engine.column("SELECT customer_id FROM alerts.watches") == ["bob"]
@@ -214,10 +211,7 @@ async def test_a_customer_who_is_merged_is_still_watched(database: str, clock: S
 async def test_a_recontact_that_turns_out_to_be_of_somebody_else_is_taken_back(
     database: str, clock: SteppingClock
 ) -> None:
-    first = at(clock)
-    async with quiet_engine(database, clock) as engine:
-        await engine.take(first)
-        await resolve(engine)
+    async with resolved_issue(database, clock) as (engine, first):
         back = at(clock, customer_id=first.customer_id)
         await engine.take(back)
         assert await engine.column(STATES) == ["recontacted"]
@@ -228,10 +222,7 @@ async def test_a_recontact_that_turns_out_to_be_of_somebody_else_is_taken_back(
 
 
 async def test_a_call_that_turns_out_to_be_of_somebody_else_is_taken_back(database: str, clock: SteppingClock) -> None:
-    first = at(clock)
-    async with quiet_engine(database, clock) as engine:
-        await engine.take(first)
-        await resolve(engine)
+    async with resolved_issue(database, clock) as (engine, first):
         call = a_call(first, clock, id=str(uuid4()), reason="billing", friction_count=0, version=1)
         await engine.follow(call)
         assert await engine.column(STATES) == ["recontacted"]
@@ -244,10 +235,7 @@ async def test_a_call_that_turns_out_to_be_of_somebody_else_is_taken_back(databa
 async def test_a_friction_that_was_none_after_all_is_taken_back_and_so_is_what_was_resolved(
     database: str, clock: SteppingClock
 ) -> None:
-    first = at(clock)
-    async with quiet_engine(database, clock) as engine:
-        await engine.take(first)
-        await resolve(engine)
+    async with resolved_issue(database, clock) as (engine, first):
         back = at(clock, customer_id=first.customer_id)
         await engine.take(back)
         await engine.take(again(back, state=FrictionDocumentState.RETRACTED))
@@ -258,10 +246,7 @@ async def test_a_friction_that_was_none_after_all_is_taken_back_and_so_is_what_w
 
 
 async def test_one_resolution_after_another_each_has_a_watch_of_its_own(database: str, clock: SteppingClock) -> None:
-    first = at(clock)
-    async with quiet_engine(database, clock) as engine:
-        await engine.take(first)
-        await resolve(engine)
+    async with resolved_issue(database, clock) as (engine, first):
         await engine.take(called_again(first, clock))
         await resolve(engine, "fixed")
         clock.advance(seconds=8 * 86_400)

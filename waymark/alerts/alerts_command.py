@@ -11,6 +11,7 @@ import typer
 from waymark.alerts import secrets_command, verify_command
 from waymark.alerts.policy_reading import WrongPolicyError, read_policy, read_text
 from waymark.console import CommandError, err, out, print_json, say
+from waymark.moments import zoned_moment
 from waymark.options import AsJson, examples
 
 if TYPE_CHECKING:
@@ -199,7 +200,7 @@ def try_route(
     """Try the routes of a policy on the labels of an issue."""
     from services.alerts.policy.policy_compiler import compile_policy, named_people
     from waymark.alerts.policy_in_force import read_in_force
-    from waymark.alerts.route_trial import PeopleNames, facts_of, read_moment, sentences, try_routes
+    from waymark.alerts.route_trial import PeopleNames, facts_of, sentences, try_routes
 
     facts = facts_of(labels or ())
     if file is None:
@@ -208,7 +209,7 @@ def try_route(
     else:
         read = _read(file, as_json=as_json)
         policy, names = compile_policy(read.body)[0], PeopleNames(by_id=named_people(read.body))
-    now = read_moment(at, datetime.now(UTC))
+    now = datetime.now(UTC) if at is None else zoned_moment(at)
     tried = try_routes(policy, facts, now, names)
     if as_json:
         print_json(tried)

@@ -1,6 +1,5 @@
 """The policy in force: puts a file in force, reads it back, and explains the notifications of one issue."""
 
-import getpass
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -12,6 +11,7 @@ from waymark.alerts.policy_reading import WrongPolicyError, read_policy
 from waymark.alerts.route_trial import PeopleNames
 from waymark.console import CommandError, say
 from waymark.database import run_in_transaction
+from waymark.user_name import user_name
 
 if TYPE_CHECKING:
     from services.alerts.inbox.explanation import IssueExplanation
@@ -46,7 +46,7 @@ def apply_file(url: str, file: Path, *, note: str, now: datetime) -> int:
         if unknown:
             raise WrongPolicyError(str(file), tuple(read.problem(place, message) for place, message in unknown))
         return await apply_policy(
-            connection, policy, actor=f"command:{getpass.getuser()}", change="policy applied", now=now, note=note
+            connection, policy, actor=f"command:{user_name()}", change="policy applied", now=now, note=note
         )
 
     return run_in_transaction(url, work)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from waymark.console import CommandError, say
@@ -48,20 +48,6 @@ def facts_of(labels: Sequence[str]) -> "RoutingFacts":
     return RoutingFacts(
         rules=tuple(rules), severity=AlertSeverity(severity), more=tuple(sorted(single.items())), **known
     )
-
-
-def read_moment(text: str | None, now: datetime) -> datetime:
-    """Return the time in `text` (ISO 8601, UTC without a zone), `now` without one; raises `CommandError`."""
-    if text is None:
-        return now
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        example = "2026-03-29T02:30+09:00"
-        raise CommandError(
-            say(f"{text!r} is no time; write {example}", f"{text!r}: 시각은 {example}"), exit_code=2
-        ) from None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def try_routes(policy: "AlertPolicy", facts: "RoutingFacts", now: datetime, names: PeopleNames) -> dict[str, Any]:

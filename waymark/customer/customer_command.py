@@ -1,13 +1,13 @@
 """`waymark customer`: who a customer is, what happened to them, and where it got hard, told as one story."""
 
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
-from waymark.console import CommandError, is_korean, out, say
-from waymark.options import AsJson, examples
+from waymark.console import is_korean, out, say
+from waymark.moments import local_moment
+from waymark.options import AsJson, JourneyApiUrl, ReadKey, examples
 
 if TYPE_CHECKING:
     from waymark.customer.customer_reading import CustomerAnswers
@@ -42,13 +42,6 @@ AsOf = Annotated[
         show_default=False,
     ),
 ]
-Key = Annotated[
-    str | None,
-    typer.Option(help=say("A key that may read; else the environment's.", "조회 키."), show_default=False),
-]
-Url = Annotated[
-    str | None, typer.Option(help=say("Where the journey API answers.", "여정 API 주소."), show_default=False)
-]
 
 
 def register(app: typer.Typer) -> None:
@@ -76,35 +69,21 @@ def customer(
     whole: Whole = False,
     last: Last = 20,
     as_of: AsOf = None,
-    key: Key = None,
-    url: Url = None,
+    key: ReadKey = None,
+    url: JourneyApiUrl = None,
     as_json: AsJson = False,
 ) -> None:
     """Print the story, or what the API said."""
     from waymark.customer.customer_reading import CustomerReader
     from waymark.journey_api import open_journey_api
 
-    moment = None if as_of is None else _moment(as_of)
+    moment = None if as_of is None else local_moment("--as-of", as_of)
     with open_journey_api(url, key) as api:
         answers = CustomerReader(api=api).read(reference, None if whole else last, moment)
     if as_json:
         _print_document(answers)
     else:
         _print_story(answers)
-
-
-def _moment(text: str) -> datetime:
-    """Return the time in `text`, in the time zone of this machine where it names none."""
-    try:
-        return datetime.fromisoformat(text).astimezone()
-    except (ValueError, OverflowError) as error:
-        raise CommandError(
-            say(
-                "--as-of is no time: write 2026-11-22T09:15 or 2026-11-22T09:15:00+09:00",
-                "--as-of가 시각이 아닙니다. 2026-11-22T09:15 또는 2026-11-22T09:15:00+09:00처럼 써 주세요",
-            ),
-            exit_code=2,
-        ) from error
 
 
 def _print_document(answers: "CustomerAnswers") -> None:

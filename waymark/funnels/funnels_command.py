@@ -1,13 +1,12 @@
 """`waymark funnels`: what became of each kind of journey, and of one stage by stage; and whether the sums are right."""
 
-import os
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from waymark.console import CommandError, err, out, print_json, say
-from waymark.options import AsJson, examples
+from waymark.moments import local_moment
+from waymark.options import AsJson, JourneyApiUrl, ReadKey, examples
 
 if TYPE_CHECKING:
     from services.journey.store.rollups.funnel_rows import FunnelDifferences
@@ -69,13 +68,6 @@ Repair = Annotated[
         ),
     ),
 ]
-Key = Annotated[
-    str | None,
-    typer.Option(help=say("A key that may read; else the environment's.", "조회 키."), show_default=False),
-]
-Url = Annotated[
-    str | None, typer.Option(help=say("Where the journey API answers.", "여정 API 주소."), show_default=False)
-]
 
 
 def register(app: typer.Typer) -> None:
@@ -109,8 +101,8 @@ def funnels(
     by: By = None,
     check: Check = False,
     repair: Repair = False,
-    key: Key = None,
-    url: Url = None,
+    key: ReadKey = None,
+    url: JourneyApiUrl = None,
     as_json: AsJson = False,
 ) -> None:
     """Print the list, one funnel, or what differs."""
@@ -125,8 +117,8 @@ def funnels(
         _check(repair=repair, as_json=as_json)
         return
     asked = {
-        "from": _moment("--from", since),
-        "to": _moment("--to", until),
+        "from": _asked_moment("--from", since),
+        "to": _asked_moment("--to", until),
         "channel": channel,
         "reason": reason,
         "service_level": service_level,
@@ -156,48 +148,21 @@ def _show(journey: str | None, query: dict[str, str], url: str | None, key: str 
             out.print(table)
 
 
-def _moment(flag: str, text: str | None) -> str | None:
-    """Return the time in `text` for the API, in the time zone of this machine where it names none."""
-    if text is None:
-        return None
-    try:
-        return datetime.fromisoformat(text).astimezone().isoformat()
-    except (ValueError, OverflowError) as error:
-        raise CommandError(
-            say(
-                f"{flag} is no time: write 2026-11-22, 2026-11-22T09:15 or 2026-11-22T09:15:00+09:00",
-                f"{flag}가 시각이 아닙니다. 2026-11-22, 2026-11-22T09:15 또는 2026-11-22T09:15:00+09:00처럼 써 주세요",
-            ),
-            exit_code=2,
-        ) from error
+def _asked_moment(flag: str, text: str | None) -> str | None:
+    return None if text is None else local_moment(flag, text).isoformat()
 
 
 def _check(*, repair: bool, as_json: bool) -> None:
-    import asyncio
+    from services.journey.repair.funnel_check import check_funnels
+    from waymark.database import run_check
 
-    from waymark.target import find_target
-
-    target = find_target(os.environ)
-    url = target.postgres_direct or target.postgres
-    try:
-        found = asyncio.run(_compared(url, repair=repair))
-    except CommandError as error:
-        raise CommandError(str(error), exit_code=2) from error
+    found = run_check("waymark-funnels", lambda connection: check_funnels(connection, repair=repair), writes=repair)
     if as_json:
         print_json(_document(found, repair=repair))
     else:
         _report(found, repair=repair)
     if _differs(found) and not repair:
         raise typer.Exit(1)
-
-
-async def _compared(url: str, *, repair: bool) -> "FunnelDifferences":
-    from services.journey.repair.funnel_check import check_funnels
-    from services.runtime.postgres.pools import retrying
-    from waymark.database import open_session
-
-    async with open_session(url, "waymark-funnels", writes=repair) as connection:
-        return await retrying(lambda: check_funnels(connection, repair=repair), attempts=5)
 
 
 def _differs(found: "FunnelDifferences") -> bool:

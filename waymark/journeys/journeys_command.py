@@ -6,6 +6,7 @@ import typer
 
 from waymark.console import CommandError, err, out, print_json, say
 from waymark.options import AsJson, examples
+from waymark.user_name import user_name
 
 if TYPE_CHECKING:
     from services.journey.rulebook.definitions_file import DefinitionsFile
@@ -106,7 +107,7 @@ def apply(
             say("give a file of definitions, or --version", "여정 정의 파일이나 --version 중 하나를 주세요"),
             exit_code=2,
         )
-    by = author or policy_versions.user_name()
+    by = author or user_name()
     try:
         read = None if file is None else _load(file)
     except DefinitionsRefusedError as error:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from waymark.console import CommandError, out, print_json, say
+from waymark.moments import zoned_moment
 from waymark.options import AsJson, examples
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def impact(
     from waymark.loop.impact_picture import draw_impact
 
     scope = ImpactScope(rule=rule, team=team, reason=reason, channel=channel, service_level=service_level)
-    found = _measure(scope, read_moment(at), days)
+    found = _measure(scope, zoned_moment(at).astimezone(UTC), days)
     if as_json:
         print_json(msgspec.to_builtins(found))
         return
@@ -90,14 +91,3 @@ def _measure(scope: "ImpactScope", at: datetime, days: int) -> "Impact":
             "하루도 지나지 않았습니다: --at을 더 이르게 주세요",
         )
         raise CommandError(early) from None
-
-
-def read_moment(text: str) -> datetime:
-    """Return the time in `text` (ISO 8601, UTC without a zone); raises `CommandError`."""
-    try:
-        moment = datetime.fromisoformat(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        example = "2026-11-01T09:00+09:00"
-        wrong = say(f"{text!r} is no time; write {example}", f"{text!r}: 시각은 {example}")
-        raise CommandError(wrong, exit_code=2) from None

@@ -1,6 +1,5 @@
 """`waymark improvements`: the register of improvements in the terminal."""
 
-import getpass
 import os
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated
@@ -9,8 +8,10 @@ from uuid import UUID
 import typer
 
 from waymark.console import CommandError, out, print_json, say
-from waymark.loop.impact_command import Channel, Level, Reason, Rule, Team, read_moment
+from waymark.loop.impact_command import Channel, Level, Reason, Rule, Team
+from waymark.moments import zoned_moment
 from waymark.options import AsJson, examples
+from waymark.user_name import user_name
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -134,7 +135,7 @@ def done(improvement: ImprovementId, *, at: InForceAt = None, because: Because =
     from services.alerts.loop import improvements
 
     now = datetime.now(UTC)
-    since = read_moment(at) if at else now
+    since = zoned_moment(at).astimezone(UTC) if at else now
     _change(
         improvement,
         lambda one: improvements.complete(
@@ -200,4 +201,4 @@ def _show(found: "list[Improvement]", *, as_json: bool) -> None:
 
 
 def _actor() -> str:
-    return f"command:{getpass.getuser()}"
+    return f"command:{user_name()}"

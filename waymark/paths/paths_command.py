@@ -1,11 +1,10 @@
 """`waymark paths`: whether the graph of paths says what the touchpoints say."""
 
-import os
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from waymark.console import CommandError, err, out, print_json, say
+from waymark.console import err, out, print_json, say
 from waymark.options import AsJson, examples
 
 if TYPE_CHECKING:
@@ -48,31 +47,16 @@ def _group() -> None:
 
 def check(*, repair: Repair = False, as_json: AsJson = False) -> None:
     """Compare, and repair if asked."""
-    import asyncio
+    from services.journey.repair.path_check import check_paths
+    from waymark.database import run_check
 
-    from waymark.target import find_target
-
-    target = find_target(os.environ)
-    url = target.postgres_direct or target.postgres
-    try:
-        found = asyncio.run(_check(url, repair=repair))
-    except CommandError as error:
-        raise CommandError(str(error), exit_code=2) from error
+    found = run_check("waymark-paths", lambda connection: check_paths(connection, repair=repair), writes=repair)
     if as_json:
         print_json(_document(found, repair=repair))
     else:
         _report(found, repair=repair)
     if (found.hours or found.coarse) and not repair:
         raise typer.Exit(1)
-
-
-async def _check(url: str, *, repair: bool) -> "PathDifferences":
-    from services.journey.repair.path_check import check_paths
-    from services.runtime.postgres.pools import retrying
-    from waymark.database import open_session
-
-    async with open_session(url, "waymark-paths", writes=repair) as connection:
-        return await retrying(lambda: check_paths(connection, repair=repair), attempts=5)
 
 
 def _document(found: "PathDifferences", *, repair: bool) -> dict[str, Any]:

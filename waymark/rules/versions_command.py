@@ -6,6 +6,7 @@ import typer
 
 from waymark.console import CommandError, err, out, print_json, say
 from waymark.options import AsJson, examples
+from waymark.user_name import user_name
 
 if TYPE_CHECKING:
     from services.journey.versions.rule_changes import RuleChanges
@@ -156,7 +157,7 @@ def apply(
         raise CommandError(
             say("give a rules file, or --version", "규칙 파일이나 --version 중 하나를 주세요"), exit_code=2
         )
-    by = author or policy_versions.user_name()
+    by = author or user_name()
     if file is not None:
         applied, changes = rule_store.apply(rule_store.read_file(file), by=by, note=note)
     else:

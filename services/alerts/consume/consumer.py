@@ -14,8 +14,8 @@ from typing import Any, Protocol
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
-from services.alerts.consume.intake import PROGRESS, SCHEMA
 from services.alerts.consume.log_health import STALLED_AFTER_S, LogHealth
+from services.alerts.consume.progress import PROGRESS, SCHEMA
 from services.alerts.consume.records import ConsumedRecord
 from services.alerts.metrics import FollowingMetrics
 from services.runtime.addresses.brokers import Brokers

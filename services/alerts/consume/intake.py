@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
-from services.alerts.consume import dead_letters
 from services.alerts.consume.dead_letters import RecordDeadLetter
-from services.alerts.consume.records import ConsumedRecord, advance, buried, read_all
+from services.alerts.consume.progress import PROGRESS, advance_over
+from services.alerts.consume.records import ConsumedRecord, read_all
 from services.alerts.failpoints import AlertsFailpoint, AlertsFailpoints
 from services.alerts.issues import issue_store
 from services.alerts.issues.contract import read_friction
@@ -24,14 +24,11 @@ from services.alerts.outbreaks.outbreak_gate import OutbreakGate
 from services.runtime.clock import Clock
 from services.runtime.log.batch import Batch, judge
 from services.runtime.log.dead_letters import DeadLetterGuard
-from services.runtime.log.progress import ProgressTable, TopicLine
-from services.runtime.postgres.pools import Connection, Pool, transaction
+from services.runtime.log.progress import TopicLine
+from services.runtime.postgres.pools import Pool, transaction
 from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
-
-SCHEMA = "alerts"
-PROGRESS = ProgressTable(f"{SCHEMA}.progress", append_times=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,20 +66,10 @@ class FrictionIntake:
             plans = await self.writer.write(connection, changes, now)
             await issue_store.save_placement(connection, placement, now)
             await self.loop.follow(connection, [plan.change for plan in plans], now)
-            dead = await self._advance(connection, line, batch, letters)
+            dead = await advance_over(connection, line, batch, letters, self.limit, now)
         self.limit.committed(dead)
         await self.failpoints.reached(AlertsFailpoint.FRICTIONS_APPLIED)
         self._count(placement, plans, letters)
-
-    async def _advance(
-        self, connection: Connection, line: TopicLine, batch: Batch[ConsumedRecord], letters: Sequence[RecordDeadLetter]
-    ) -> list[bool]:
-        """Bury what is to be buried, and advance the progress over the batch; return which records are dead."""
-        dead = buried(batch.items, letters)
-        self.limit.admit(dead)
-        await dead_letters.add(connection, line, letters, self.clock.now())
-        await PROGRESS.advance(connection, line, [advance(run) for run in batch.runs])
-        return dead
 
     def _count(
         self, placement: PlacementPlan, plans: Sequence[NotificationPlan], letters: Sequence[RecordDeadLetter]

@@ -8,10 +8,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from services.alerts.consume import dead_letters
 from services.alerts.consume.dead_letters import RecordDeadLetter
-from services.alerts.consume.intake import PROGRESS
-from services.alerts.consume.records import ConsumedRecord, advance, buried, read_all
+from services.alerts.consume.progress import PROGRESS, advance_over
+from services.alerts.consume.records import ConsumedRecord, read_all
 from services.alerts.failpoints import AlertsFailpoint, AlertsFailpoints
 from services.alerts.issues import issue_store, journey_store
 from services.alerts.issues.contract import read_journey
@@ -59,10 +58,7 @@ class JourneyIntake:
             fresh = await _keep(connection, journeys, watched, now)
             plans = await self.writer.write(connection, await _changes(connection, fresh, now), now)
             await self.loop.follow(connection, [plan.change for plan in plans], now, customers=watched if fresh else ())
-            dead = buried(batch.items, letters)
-            self.limit.admit(dead)
-            await dead_letters.add(connection, line, letters, now)
-            await PROGRESS.advance(connection, line, [advance(run) for run in batch.runs])
+            dead = await advance_over(connection, line, batch, letters, self.limit, now)
         self.limit.committed(dead)
         await self.failpoints.reached(AlertsFailpoint.JOURNEYS_APPLIED)
         self.writer.count(plans)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.journey.api.messages import ReadRefusal, refuse
 from services.journey.api.resources.access import Api, Language, problems, reader_router
 from services.journey.api.resources.lookups import Reference, count_lookup, customer_named
-from services.journey.api.resources.paging import PageQuery, microseconds, moment_of, position_of
+from services.journey.api.resources.paging import PageQuery, microseconds, moment_of, position_of, refuse_empty_span
 from services.journey.read import cursors
 from services.journey.read.snapshots import CustomerMovedError
 from services.journey.read.timeline import TimelineOrder, TimelinePart, TimelinePosition, TimeSpan
@@ -164,8 +164,7 @@ async def _page_of_customer(api: Api, asked: Awaitable[Page | None], accept_lang
 
 
 def _span(query: SpanQuery, accept_language: str | None) -> TimeSpan:
-    if query.since is not None and query.until is not None and query.since >= query.until:
-        raise refuse(ReadRefusal.RANGE_EMPTY, accept_language)
+    refuse_empty_span(query.since, query.until, accept_language)
     return TimeSpan(since=query.since, until=query.until)
 
 

@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 from schemas.vocabulary import Channel, ServiceLevel
 from services.journey.api.messages import ReadRefusal, refuse
 from services.journey.api.resources.access import Api, Language, problems, reader_router
+from services.journey.api.resources.paging import refuse_empty_span
 from services.journey.read.aggregates.funnel_reading import FunnelBy, FunnelFilter
 from services.journey.read.aggregates.funnel_views import FunnelListView, FunnelView
 from services.runtime.http.fields import Moment, PlainText
@@ -30,8 +31,7 @@ class FunnelsQuery(BaseModel):
 
     def filter(self, accept_language: str | None) -> FunnelFilter:
         """Return what to read; raises the problem of an empty span."""
-        if self.since is not None and self.until is not None and self.since >= self.until:
-            raise refuse(ReadRefusal.RANGE_EMPTY, accept_language)
+        refuse_empty_span(self.since, self.until, accept_language)
         return FunnelFilter(
             since=self.since,
             until=self.until,

@@ -24,6 +24,12 @@ class PageQuery(BaseModel):
     cursor: str | None = Field(None, description="`next_cursor` of the page before, unchanged, with the same filters.")
 
 
+def refuse_empty_span(since: datetime | None, until: datetime | None, accept_language: str | None) -> None:
+    """Raise the problem of a span that nothing can lie in; None is no end."""
+    if since is not None and until is not None and since >= until:
+        raise refuse(ReadRefusal.RANGE_EMPTY, accept_language)
+
+
 def position_of(
     cursor: str | None,
     scope: str,
