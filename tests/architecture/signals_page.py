@@ -66,8 +66,9 @@ Try before you do: `waymark rules backtest mine.yaml --since 7d` says what a rul
 much of it you know already (`overlap`), and what your teams would have got. `waymark rules test
 examples/rules/signals.yaml` runs the cases that show where each one fires.
 
-On are the rules whose friction is one by definition (a promise that was broken, a case that was reopened, a
-customer who says so) or that were measured on a log of real cases. The others rest on limits that nobody has
+On are rules that need only what most houses send. Some are friction by definition (a promise that was broken, a case
+that was reopened, a customer who says so); those of repeated contacts and of cases were measured on a log of real
+cases; the limits of `long_wait` and `checkout_abandoned` are our own. The others rest on limits that nobody has
 measured on *your* customers, or on touchpoints that not every house sends; they are off until you have looked at a
 week of them. How each shape decides stands in [rules.md](rules.md) and [semantics.md](semantics.md).
 """,
@@ -88,7 +89,9 @@ change:
 얼마인지(`overlap`), 팀이 무엇을 받았을지 보여 줍니다. `waymark rules test examples/rules/signals.yaml`은 규칙이
 어디서 걸리는지 보여 주는 사례를 실행합니다.
 
-켜져 있는 것은 정의상 불편인 규칙(어긴 약속, 재접수, 고객이 직접 한 말)이나 실제 기록으로 재어 본 규칙입니다.
+켜져 있는 것은 대부분의 회사가 보내는 접점만 쓰는 규칙입니다. 일부는 정의상 불편이고(어긴 약속, 재접수,
+고객이 직접 한 말), 반복 문의와 케이스에 관한 규칙은 실제 기록으로 재어 보았으며, `long_wait`와 `checkout_abandoned`의
+기준은 저희가 정한 값입니다.
 나머지는 기준을 *이 회사의* 고객으로 재어 본 적이 없거나, 모든 회사가 보내지는 않는 접점이 필요하므로 일주일 치를
 살펴볼 때까지 꺼 둡니다. 규칙이 판단하는 방법은 [rules.md](rules.md)와 [semantics.md](semantics.md)(영어)에
 있습니다.
