@@ -63,12 +63,13 @@ test-poolers: $(STAMP)  ## PgBouncer before PostgreSQL, in session and transacti
 test-tls: $(STAMP)  ## a PostgreSQL with TLS, by both drivers and every process (POSTGRES_TREE=folder of the unpacked package)
 	@$(PYTEST) -m tls $(ARGS)
 
-check: $(STAMP)  ## format, lint, types, import contracts, size budget: what CI refuses, in under a minute
+check: $(STAMP)  ## format, lint, types, import contracts, size budget, YAML: what CI refuses, in under a minute
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/python -m tests.architecture.size_budget
+	$(BIN)/yamllint --strict .
 
 fmt: $(STAMP)  ## format and sort imports
 	$(BIN)/ruff format .
