@@ -10,11 +10,11 @@ import yaml
 from services.alerts.hold.grouping import group_labels
 from services.alerts.issues.model import AlertSeverity
 from services.alerts.policy.alert_policy import AlertPolicy
-from services.alerts.policy.alertmanager_file import import_alertmanager
+from services.alerts.policy.file.alertmanager_file import import_alertmanager
+from services.alerts.policy.file.policy_compiler import compile_policy, named_id
+from services.alerts.policy.file.policy_file import read_policy_file
 from services.alerts.policy.inhibition import InhibitionSource, find_inhibitor, sources_of
 from services.alerts.policy.matchers import Labels, Matcher, MatcherOperator
-from services.alerts.policy.policy_compiler import compile_policy, named_id
-from services.alerts.policy.policy_file import read_policy_file
 from services.alerts.policy.silences import Silence, find_silence
 from services.alerts.policy.tree import RouteHit, RoutingFacts
 from tests.alertmanager.making import RECEIVERS

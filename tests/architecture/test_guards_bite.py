@@ -126,7 +126,11 @@ _SMUGGLED = [
     ("alerts-loop", "services/alerts/loop/watches.py", "import services.alerts.loop.watch_store"),
     ("alerts-hold", "services/alerts/hold/waits.py", "import services.alerts.hold.groups"),
     ("alerts-outbreaks", "services/alerts/outbreaks/detection.py", "import services.alerts.outbreaks.outbreak_holding"),
-    ("alerts-priority", "services/alerts/priority/service_levels.py", "import services.alerts.priority.ranking"),
+    (
+        "alerts-policy-file",
+        "services/alerts/policy/file/policy_bodies.py",
+        "import services.alerts.policy.file.policy_file",
+    ),
     ("alerts-policy", "services/alerts/policy/hours.py", "import services.alerts.policy.tree"),
     ("alerts-notifiers", "services/alerts/deliver/notifiers/stray.py", "import msgspec"),
     ("alerts-notify", "services/alerts/notify/routing.py", "import services.alerts.notify.notification"),

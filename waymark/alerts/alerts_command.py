@@ -15,7 +15,7 @@ from waymark.moments import zoned_moment
 from waymark.options import AsJson, examples
 
 if TYPE_CHECKING:
-    from services.alerts.policy.policy_file import ReadPolicyFile
+    from services.alerts.policy.file.policy_file import ReadPolicyFile
 
 PolicyFileArgument = Annotated[
     Path, typer.Argument(metavar="FILE", help=say("The policy, YAML; - is stdin.", "정책 YAML 파일, -는 표준 입력."))
@@ -118,7 +118,7 @@ def _route() -> None:
 
 def check(file: PolicyFileArgument, *, as_json: AsJson = False) -> None:
     """Check a policy's file."""
-    from services.alerts.policy.policy_compiler import compile_policy, warnings_of
+    from services.alerts.policy.file.policy_compiler import compile_policy, warnings_of
     from services.alerts.policy.tree import all_routes
 
     read = _read(file, as_json=as_json)
@@ -144,8 +144,8 @@ def import_policy(file: ImportFile, *, labels: Renames = None, as_json: AsJson =
     """Print the policy that an `alertmanager.yml` becomes."""
     import yaml
 
-    from services.alerts.policy.alertmanager_file import import_alertmanager
-    from services.alerts.policy.policy_file import PolicyFileError
+    from services.alerts.policy.file.alertmanager_file import import_alertmanager
+    from services.alerts.policy.file.policy_file import PolicyFileError
 
     rename = {}
     for text in labels or ():
@@ -198,7 +198,7 @@ def try_route(
     file: OptionalPolicyFile = None, *, labels: Labels = None, at: At = None, as_json: AsJson = False
 ) -> None:
     """Try the routes of a policy on the labels of an issue."""
-    from services.alerts.policy.policy_compiler import compile_policy, named_people
+    from services.alerts.policy.file.policy_compiler import compile_policy, named_people
     from waymark.alerts.policy_in_force import read_in_force
     from waymark.alerts.route_trial import PeopleNames, facts_of, sentences, try_routes
 

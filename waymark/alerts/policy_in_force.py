@@ -32,7 +32,7 @@ def apply_file(url: str, file: Path, *, note: str, now: datetime) -> int:
     """Put the policy of a file in force and return its version; raises `WrongPolicyError`, `CommandError`."""
     from services.alerts.admin.policy_administration import apply_policy
     from services.alerts.notify.directory_store import load_directory
-    from services.alerts.policy.policy_compiler import KnownPeople, compile_policy
+    from services.alerts.policy.file.policy_compiler import KnownPeople, compile_policy
 
     read = read_policy(file)
 

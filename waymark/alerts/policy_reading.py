@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from waymark.console import CommandError, say
 
 if TYPE_CHECKING:
-    from services.alerts.policy.policy_file import PolicyProblem, ReadPolicyFile
+    from services.alerts.policy.file.policy_file import PolicyProblem, ReadPolicyFile
 
 
 class WrongPolicyError(CommandError):
@@ -32,7 +32,7 @@ def read_text(file: Path) -> str:
 
 def read_policy(file: Path) -> "ReadPolicyFile":
     """Return the policy in a file; raises `WrongPolicyError`."""
-    from services.alerts.policy.policy_file import PolicyFileError, read_policy_file
+    from services.alerts.policy.file.policy_file import PolicyFileError, read_policy_file
 
     try:
         return read_policy_file(read_text(file))

@@ -26,7 +26,7 @@ class PeopleNames:
 def facts_of(labels: Sequence[str]) -> "RoutingFacts":
     """Return the facts in texts such as `reason=billing`; raises `CommandError`."""
     from services.alerts.issues.model import AlertSeverity
-    from services.alerts.policy.policy_file import is_label, nearest
+    from services.alerts.policy.file.policy_file import is_label, nearest
     from services.alerts.policy.tree import LABELS, RoutingFacts
 
     given: dict[str, list[str]] = {}
@@ -64,7 +64,7 @@ def try_routes(policy: "AlertPolicy", facts: "RoutingFacts", now: datetime, name
 
 
 def _hit(policy: "AlertPolicy", hit: "RouteHit", now: datetime, names: PeopleNames) -> dict[str, Any]:
-    from services.alerts.policy.span_texts import write_duration
+    from services.alerts.policy.file.span_texts import write_duration
 
     options = hit.options
     opens = policy.opens_at(options, now)

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from services.alerts.hold import inhibition_store, silence_store, wait_store
+from services.alerts.issues import issue_store
 from services.alerts.issues.issue_store import unresolved_issues
 from services.alerts.issues.model import Issue
 from services.alerts.notify import directory_store
@@ -46,6 +47,8 @@ async def apply_policy(
     version = await directory_store.replace_policy(connection, policy, actor=actor, change=change, now=now, note=note)
     if before.inhibit_rules != policy.inhibit_rules:
         await inhibition_store.rebuild(connection, policy.inhibit_rules)
+    if before.levels != policy.levels:
+        await issue_store.renew_priorities(connection)
     await wait_store.release_all(connection, now)
     await wait_store.wake(connection)
     return version

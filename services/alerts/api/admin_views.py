@@ -13,8 +13,8 @@ from services.alerts.deliver.credential_store import CredentialNote
 from services.alerts.deliver.endpoint_store import Endpoint
 from services.alerts.deliver.notifiers.notifier import Notifier
 from services.alerts.issues.model import AlertSeverity
-from services.alerts.policy.policy_bodies import MatcherTexts, OptionsBody
-from services.alerts.policy.span_texts import write_duration
+from services.alerts.policy.file.policy_bodies import MatcherTexts, OptionsBody
+from services.alerts.policy.file.span_texts import write_duration
 from services.alerts.policy.tree import Route, RouteMatch
 from services.runtime.http.fields import Moment
 

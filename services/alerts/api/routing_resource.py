@@ -24,8 +24,8 @@ from services.alerts.api.admin_views import (
 from services.alerts.inbox import issue_details
 from services.alerts.notify import directory_store
 from services.alerts.notify.routing import evaluate_routes
-from services.alerts.policy.policy_bodies import matchers_of
-from services.alerts.policy.policy_compiler import named_id, options_of
+from services.alerts.policy.file.policy_bodies import matchers_of
+from services.alerts.policy.file.policy_compiler import named_id, options_of
 from services.alerts.policy.tree import Route, RouteOptions, RoutingFacts, routing_facts
 from services.runtime.http.problems import Problem
 from services.runtime.postgres.pools import acquire

@@ -241,6 +241,16 @@ async def latest_of(connection: Connection, fingerprint: str, *, since: datetime
     return decode_issue(document) if document is not None else None
 
 
+async def renew_priorities(connection: Connection) -> None:
+    """Have the priorities of all unresolved issues made anew; the caller keeps their writers away."""
+    await connection.execute(
+        """
+        UPDATE alerts.issues SET document = jsonb_set(document::jsonb, '{priority,next_at_s}', '0')::json
+         WHERE state <> 'resolved' AND document ->> 'priority' IS NOT NULL
+        """
+    )
+
+
 async def save_occurrences(connection: Connection, occurrences: Mapping[str, int]) -> None:
     """Write how many issues each fingerprint has had; their rows are locked."""
     if not occurrences:

@@ -23,7 +23,6 @@ from services.alerts.notify.notification import Notification, NotificationPlan, 
 from services.alerts.notify.routing import RoutingDirectory
 from services.alerts.notify.webhook_body import render_webhook
 from services.alerts.priority.ranking import kept_promises, prioritised
-from services.alerts.priority.service_levels import DEFAULT_LEVELS, ServiceLevels
 from services.runtime.postgres.pools import Connection
 
 _FEED_TYPES = (
@@ -42,7 +41,6 @@ class ChangeWriter:
     public_url: str
     new_id: Callable[[], UUID]
     metrics: AlertsMetrics
-    levels: ServiceLevels = DEFAULT_LEVELS
 
     async def write(
         self, connection: Connection, changes: Sequence[IssueChange], now: datetime
@@ -51,8 +49,8 @@ class ChangeWriter:
         if not changes:
             return []
         await directory_store.share_policy(connection)
-        changes = [prioritised(change, self.levels, now) for change in changes]
         directory = await directory_store.load_directory(connection)
+        changes = [prioritised(change, directory.levels, now) for change in changes]
         plans = await self._plan(connection, changes, directory, now)
         await self._save(connection, plans, directory, now)
         return plans
@@ -65,7 +63,7 @@ class ChangeWriter:
         await directory_store.share_policy(connection)
         directory = await directory_store.load_directory(connection)
         change = IssueChange(before=issue, after=replace(issue, version=issue.version + 1, updated_at=now), events=())
-        plans = await self._plan(connection, [prioritised(change, self.levels, now)], directory, now)
+        plans = await self._plan(connection, [prioritised(change, directory.levels, now)], directory, now)
         after = plans[0].change.after
         if plans[0].notification is not None or after.unheard_since != issue.unheard_since:
             await self._save(connection, plans, directory, now)

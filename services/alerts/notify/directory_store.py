@@ -19,6 +19,7 @@ from services.alerts.policy.escalation import Escalation
 from services.alerts.policy.hours import NamedHours
 from services.alerts.policy.inhibition import InhibitRule
 from services.alerts.policy.matchers import Matcher
+from services.alerts.policy.service_levels import DEFAULT_LEVELS, ServiceLevels
 from services.alerts.policy.tree import Route, RouteOptions
 from services.runtime.postgres.pools import Connection
 
@@ -56,6 +57,7 @@ class _Settings(msgspec.Struct, frozen=True, kw_only=True):
     inhibit_rules: tuple[InhibitRule, ...] = ()
     hours: tuple[NamedHours, ...] = ()
     escalations: tuple[Escalation, ...] = ()
+    service_levels: ServiceLevels | None = None
 
 
 DIRECTORY_COLUMNS = f"""
@@ -107,6 +109,7 @@ def read_directory(found: Mapping[str, Any]) -> RoutingDirectory:
         inhibit_rules=settings.inhibit_rules,
         hours=settings.hours,
         escalations=settings.escalations,
+        levels=settings.service_levels or DEFAULT_LEVELS,
         silences=read_silences(found["silences"]),
     )
 
@@ -153,9 +156,12 @@ async def replace_policy(
     """Write the whole policy as a new version and return its number."""
     await _write_routes(connection, policy.routes, now)
     await connection.execute(
-        "UPDATE alerts.policy_settings SET root = $1, inhibit_rules = $2, hours = $3, escalations = $4",
+        """
+        UPDATE alerts.policy_settings
+           SET root = $1, inhibit_rules = $2, hours = $3, escalations = $4, service_levels = $5
+        """,
         *(encode_json(policy.root), encode_json(policy.inhibit_rules), encode_json(policy.hours)),
-        encode_json(policy.escalations),
+        *(encode_json(policy.escalations), encode_json(policy.levels)),
     )
     return await _write_version(connection, policy.routes, actor=actor, change=change, now=now, note=note)
 

@@ -18,6 +18,7 @@ from services.alerts.policy.alert_policy import AlertPolicy
 from services.alerts.policy.escalation import Escalation, EscalationStep
 from services.alerts.policy.hours import NamedHours
 from services.alerts.policy.inhibition import InhibitRule
+from services.alerts.policy.service_levels import DEFAULT_LEVELS, ServiceLevels
 from services.alerts.policy.silences import Silence
 from services.alerts.policy.tree import DEFAULT_OPTIONS, Route, RouteCheck, RouteOptions, RoutingFacts, inherited_routes
 
@@ -53,6 +54,7 @@ class RoutingDirectory:
     hours: tuple[NamedHours, ...] = ()
     silences: tuple[Silence, ...] = ()
     escalations: tuple[Escalation, ...] = ()
+    levels: ServiceLevels = DEFAULT_LEVELS
 
     @cached_property
     def policy(self) -> AlertPolicy:
@@ -63,6 +65,7 @@ class RoutingDirectory:
             inhibit_rules=self.inhibit_rules,
             hours=self.hours,
             escalations=self.escalations,
+            levels=self.levels,
         )
 
 

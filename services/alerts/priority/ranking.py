@@ -18,7 +18,7 @@ from services.alerts.issues.model import (
     PriorityFactor,
     ServiceDeadlines,
 )
-from services.alerts.priority.service_levels import ServiceLevels, ServiceTarget, due_at
+from services.alerts.policy.service_levels import ServiceLevels, ServiceTarget, due_at
 
 _SEVERITY = {AlertSeverity.CRITICAL: 40, AlertSeverity.HIGH: 26, AlertSeverity.MEDIUM: 14, AlertSeverity.LOW: 4}
 _LEVEL = {"premium": 10, "enhanced": 5, "basic": 0}
@@ -164,11 +164,7 @@ def kept_promises(change: IssueChange) -> Iterator[tuple[ServiceTarget, str, boo
     over = before is not None and before.unresolved and not after.unresolved
     if after.resolution in {IssueResolution.RETRACTED, IssueResolution.MERGED}:
         return
-    if taken:
-        yield ServiceTarget.RESPOND, deadlines.level, _in_time(after.updated_at, deadlines.respond_by)
-    if over:
-        yield ServiceTarget.RESOLVE, deadlines.level, _in_time(after.updated_at, deadlines.resolve_by)
-
-
-def _in_time(moment: datetime, deadline: datetime | None) -> bool:
-    return deadline is None or moment <= deadline
+    if taken and deadlines.respond_by is not None:
+        yield ServiceTarget.RESPOND, deadlines.level, after.updated_at <= deadlines.respond_by
+    if over and deadlines.resolve_by is not None:
+        yield ServiceTarget.RESOLVE, deadlines.level, after.updated_at <= deadlines.resolve_by

@@ -18,8 +18,8 @@ from services.alerts.issues.model import (
     ValueAtStake,
 )
 from services.alerts.policy.hours import HourSpan, NamedHours
+from services.alerts.policy.service_levels import DEFAULT_LEVELS, OFFICE_HOURS, ServiceTarget, due_at
 from services.alerts.priority.ranking import grown_older, kept_promises, prioritised
-from services.alerts.priority.service_levels import DEFAULT_LEVELS, OFFICE_HOURS, ServiceTarget, due_at
 from tests.unit.alerts.builders import NOW, an_issue
 
 SEOUL = ZoneInfo("Asia/Seoul")

@@ -12,9 +12,9 @@ from services.alerts.api.views import IssueView, Name, ResponseView, StrictReque
 from services.alerts.hold.waits import WaitKind
 from services.alerts.inbox.explanation import explain_issue, explanation_document
 from services.alerts.notify import directory_store
+from services.alerts.policy.file.policy_bodies import MatcherTexts, matchers_of
+from services.alerts.policy.file.policy_file import is_label
 from services.alerts.policy.inhibition import InhibitRule
-from services.alerts.policy.policy_bodies import MatcherTexts, matchers_of
-from services.alerts.policy.policy_file import is_label
 from services.alerts.policy.silences import Silence, SilenceError, SilenceState
 from services.alerts.policy.tree import LABELS, RouteMatch
 from services.runtime.http.fields import Moment

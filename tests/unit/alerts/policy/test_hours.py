@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from services.alerts.policy.file.policy_bodies import HoursBody
+from services.alerts.policy.file.policy_compiler import hours_of
 from services.alerts.policy.hours import HourSpan, NamedHours, are_open, next_end, next_opening
-from services.alerts.policy.policy_bodies import HoursBody
-from services.alerts.policy.policy_compiler import hours_of
 
 WORK = [{"start_time": "09:00", "end_time": "17:00"}]
 

@@ -7,9 +7,10 @@ import pytest
 import yaml
 
 from services.alerts.policy.alert_policy import AlertPolicy
-from services.alerts.policy.alertmanager_file import import_alertmanager
-from services.alerts.policy.policy_compiler import KnownPeople, compile_policy, warnings_of
-from services.alerts.policy.policy_file import PolicyFileError, read_policy_file
+from services.alerts.policy.file.alertmanager_file import import_alertmanager
+from services.alerts.policy.file.policy_compiler import KnownPeople, compile_policy, warnings_of
+from services.alerts.policy.file.policy_file import PolicyFileError, read_policy_file
+from services.alerts.policy.service_levels import DEFAULT_LEVELS, ServicePromise
 from services.alerts.policy.tree import Route, all_routes
 
 GOOD = """\
@@ -228,3 +229,46 @@ def test_labels_that_no_issue_has_are_named() -> None:
 def test_what_is_no_configuration_is_refused(text: str) -> None:
     with pytest.raises(PolicyFileError):
         import_alertmanager(text)
+
+
+PROMISING = """
+service_levels:
+  otherwise: enhanced
+  value_at_stake: {KRW: 300000}
+  premium: {respond: 5m, resolve: 2h}
+  basic: {resolve: 3d, active_time_interval: business}
+time_intervals:
+  - {name: business, time_intervals: [{weekdays: [monday:friday]}]}
+"""
+
+
+def test_a_level_that_is_left_out_keeps_its_promises_and_what_a_level_leaves_out_is_not_promised() -> None:
+    levels = policy(PROMISING).levels
+
+    assert levels.promises["premium"] == ServicePromise(respond=timedelta(minutes=5), resolve=timedelta(hours=2))
+    assert levels.promises["basic"] == ServicePromise(resolve=timedelta(days=3), hours=policy(PROMISING).hours[0])
+    assert levels.promises["enhanced"] == DEFAULT_LEVELS.promises["enhanced"]
+    assert (levels.otherwise, levels.much["KRW"], levels.much["EUR"]) == ("enhanced", 300000, 700)
+    assert policy().levels == DEFAULT_LEVELS
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "line", "message"),
+    [
+        ("premium:", "premum:", 5, "did you mean 'premium'"),
+        ("respond: 5m", "respond: 5", 5, "30s, 5m"),
+        ("respond: 5m", "respond: 0", 5, "leave out what is not promised"),
+        ("respond: 5m", "respond: 3h", 5, "later than resolve"),
+        ("respond: 5m", "answer: 5m", 5, "respond"),
+        ("interval: business", "interval: busines", 6, "did you mean 'business'"),
+        ("otherwise: enhanced", "otherwise: enhancd", 3, "is no service level; did you mean 'enhanced'"),
+        ("KRW: 300000", "won: 300000", 4, "pattern"),
+        ("KRW: 300000", "KRW: 0", 4, "greater than 0"),
+    ],
+)
+def test_a_mistake_in_a_promise_is_named_with_its_line(right: str, wrong: str, line: int, message: str) -> None:
+    assert PROMISING.count(right) == 1
+    with pytest.raises(PolicyFileError) as refused:
+        read_policy_file(PROMISING.replace(right, wrong))
+
+    assert any(message in problem.message and problem.line == line for problem in refused.value.problems)

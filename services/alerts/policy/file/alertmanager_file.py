@@ -11,8 +11,8 @@ from typing import Any
 import yaml
 
 from schemas.data_files import StrictLoader
+from services.alerts.policy.file.policy_file import PolicyFileError, PolicyProblem, is_label
 from services.alerts.policy.matchers import Matcher, MatcherError, MatcherOperator, parse_matchers
-from services.alerts.policy.policy_file import PolicyFileError, PolicyProblem, is_label
 
 _ROUTE_MEMBERS = {"receiver", "routes", "match", "match_re", "matchers", "continue", "group_by", "group_wait"}
 _ROUTE_MEMBERS |= {"group_interval", "repeat_interval", "active_time_intervals", "mute_time_intervals"}

@@ -11,9 +11,7 @@ from uuid import UUID, uuid5
 
 from services.alerts.policy.alert_policy import AlertPolicy
 from services.alerts.policy.escalation import Escalation, EscalationStep
-from services.alerts.policy.hours import HourSpan, NamedHours
-from services.alerts.policy.inhibition import InhibitRule
-from services.alerts.policy.policy_bodies import (
+from services.alerts.policy.file.policy_bodies import (
     HoursBody,
     InhibitPart,
     OptionsBody,
@@ -22,8 +20,11 @@ from services.alerts.policy.policy_bodies import (
     SpanBody,
     matchers_of,
 )
-from services.alerts.policy.policy_file import Place, nearest
-from services.alerts.policy.span_texts import MONTHS, WEEKDAYS, parse_named, parse_numbers, parse_times
+from services.alerts.policy.file.policy_file import Place, nearest
+from services.alerts.policy.file.span_texts import MONTHS, WEEKDAYS, parse_named, parse_numbers, parse_times
+from services.alerts.policy.hours import HourSpan, NamedHours
+from services.alerts.policy.inhibition import InhibitRule
+from services.alerts.policy.service_levels import DEFAULT_LEVELS, ServiceLevels, ServicePromise
 from services.alerts.policy.tree import Route, RouteOptions
 
 _NAMESPACE = UUID("0f6d1a0e-5c0b-5d55-9f2a-7d0c6a4f1b11")
@@ -83,8 +84,26 @@ def compile_policy(body: PolicyFile, known: KnownPeople | None = None) -> tuple[
         inhibit_rules=tuple(_rule(rule, number) for number, rule in enumerate(body.inhibit_rules)),
         hours=tuple(hours_of(hours) for hours in body.time_intervals),
         escalations=tuple(_escalations(body, namer)),
+        levels=_levels(body),
     )
     return policy, namer.problems
+
+
+def _levels(body: PolicyFile) -> ServiceLevels:
+    """Return the service levels in a document over those that Waymark comes with."""
+    hours = {one.name: hours_of(one) for one in body.time_intervals}
+    part = body.service_levels
+    named = {
+        level: ServicePromise(
+            respond=promise.respond, resolve=promise.resolve, hours=hours.get(promise.active_time_interval or "")
+        )
+        for level, promise in part.promises.items()
+    }
+    return ServiceLevels(
+        promises={**DEFAULT_LEVELS.promises, **named},
+        otherwise=part.otherwise.value,
+        much={**DEFAULT_LEVELS.much, **part.value_at_stake},
+    )
 
 
 def _escalations(body: PolicyFile, namer: "_Namer") -> Iterator[Escalation]:

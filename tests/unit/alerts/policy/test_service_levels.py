@@ -2,11 +2,12 @@
 
 from datetime import UTC, datetime, timedelta
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from services.alerts.policy.hours import HourSpan, NamedHours
-from services.alerts.priority.service_levels import OFFICE_HOURS, due_at
+from services.alerts.policy.service_levels import OFFICE_HOURS, due_at
 
 MINUTE = timedelta(minutes=1)
 NIGHTS = NamedHours(
@@ -40,3 +41,8 @@ def counted(start: datetime, promised: timedelta, hours: NamedHours) -> datetime
 @example(datetime(2026, 9, 23, 7, tzinfo=UTC), 600, OFFICE_HOURS)
 def test_a_deadline_is_where_a_count_of_open_minutes_ends(start: datetime, minutes: int, hours: NamedHours) -> None:
     assert due_at(start, minutes * MINUTE, hours) == counted(start, minutes * MINUTE, hours)
+
+
+@pytest.mark.parametrize("hours", [None, OFFICE_HOURS])
+def test_what_is_not_promised_has_no_deadline(hours: NamedHours | None) -> None:
+    assert due_at(datetime(2026, 11, 23, tzinfo=UTC), None, hours) is None

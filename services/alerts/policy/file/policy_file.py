@@ -9,20 +9,23 @@ import yaml
 from pydantic import BaseModel, ValidationError
 
 from schemas.data_files import StrictLoader
+from schemas.vocabulary import ServiceLevel
 from services.alerts.issues.model import AlertSeverity
-from services.alerts.policy.matchers import parse_matchers
-from services.alerts.policy.policy_bodies import (
+from services.alerts.policy.file.policy_bodies import (
     EscalationPart,
     HoursBody,
     InhibitPart,
     OptionsBody,
     PolicyFile,
+    PromisePart,
     RootPart,
     RoutePart,
+    ServiceLevelsPart,
     SpanBody,
     StepPart,
     TimesBody,
 )
+from services.alerts.policy.matchers import parse_matchers
 from services.alerts.policy.tree import EACH_ISSUE, LABELS, REF_PREFIX
 
 Place = tuple[str | int, ...]
@@ -124,6 +127,8 @@ _PARTS: Mapping[str, type[BaseModel]] = {
     "times": TimesBody,
     "escalations": EscalationPart,
     "steps": StepPart,
+    "service_levels": ServiceLevelsPart,
+    **{level.value: PromisePart for level in ServiceLevel},
 }
 
 
@@ -145,6 +150,9 @@ def nearest(word: str, known: Sequence[str]) -> str:
     return f"there are {', '.join(sorted(known))}" if known else "there is none"
 
 
+_ENUMS = {"otherwise": ("service level", [level.value for level in ServiceLevel])}
+
+
 def _sentence(error: Any) -> str:
     kind, place = error["type"], error["loc"]
     if kind == "extra_forbidden":
@@ -152,7 +160,8 @@ def _sentence(error: Any) -> str:
         return f"unknown member; {nearest(str(place[-1]), known)}"
     if kind == "enum":
         given = str(error["input"])
-        return f"{given!r} is no severity; {nearest(given, [severity.value for severity in AlertSeverity])}"
+        what, known = _ENUMS.get(str(place[-1]), ("severity", [severity.value for severity in AlertSeverity]))
+        return f"{given!r} is no {what}; {nearest(given, known)}"
     if kind == "value_error":
         return str(error["ctx"]["error"])
     return str(error["msg"])
@@ -166,6 +175,10 @@ def _contradictions(body: PolicyFile, known_labels_only: bool) -> Iterator[tuple
             yield ("time_intervals", number, "name"), f"{name!r} is given twice"
     yield from _of_routes(body.route.routes, ("route", "routes"), names, known_labels_only)
     yield from _of_escalations(body, names)
+    for level, part in body.service_levels.promises.items():
+        if part.active_time_interval is not None and part.active_time_interval not in names:
+            message = f"there are no hours {part.active_time_interval!r}; {nearest(part.active_time_interval, names)}"
+            yield ("service_levels", level, "active_time_interval"), message
     if known_labels_only:
         yield from _unknown_group_labels(body.route, ("route",))
         for number, rule in enumerate(body.inhibit_rules):

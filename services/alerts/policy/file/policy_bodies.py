@@ -6,10 +6,9 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints, model_validator
 
+from schemas.vocabulary import ServiceLevel
 from services.alerts.issues.model import AlertSeverity
-from services.alerts.policy.hours import UnknownHolidaysError, check_holidays, holiday_places
-from services.alerts.policy.matchers import Matcher, parse_matchers
-from services.alerts.policy.span_texts import (
+from services.alerts.policy.file.span_texts import (
     MONTHS,
     WEEKDAYS,
     parse_duration,
@@ -18,6 +17,8 @@ from services.alerts.policy.span_texts import (
     parse_times,
     write_duration,
 )
+from services.alerts.policy.hours import UnknownHolidaysError, check_holidays, holiday_places
+from services.alerts.policy.matchers import Matcher, parse_matchers
 
 Name: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 Duration: TypeAlias = Annotated[timedelta, BeforeValidator(parse_duration), PlainSerializer(write_duration)]
@@ -203,6 +204,40 @@ class EscalationPart(PolicyPart):
     active_time_interval: Name | None = Field(None, description="Hours outside which steps are held.")
 
 
+class PromisePart(PolicyPart):
+    """What customers of one service level are promised; what it leaves out is not."""
+
+    respond: Duration | None = Field(None, description="Until then somebody acknowledges.")
+    resolve: Duration | None = Field(None, description="Until then it is resolved.")
+    active_time_interval: Name | None = Field(None, description="Hours in which this time runs; left out, always.")
+
+    @model_validator(mode="after")
+    def _in_order(self) -> "PromisePart":
+        if timedelta(0) in {self.respond, self.resolve}:
+            raise ValueError("a promise takes some time; leave out what is not promised")
+        if self.respond is not None and self.resolve is not None and self.respond > self.resolve:
+            raise ValueError("respond is later than resolve")
+        return self
+
+
+class ServiceLevelsPart(PolicyPart):
+    """What is promised by service level; a level that it leaves out keeps the promises that Waymark comes with."""
+
+    basic: PromisePart | None = None
+    enhanced: PromisePart | None = None
+    premium: PromisePart | None = None
+    otherwise: ServiceLevel = Field(ServiceLevel.BASIC, description="The level of customers without one.")
+    value_at_stake: dict[
+        Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")], Annotated[float, Field(gt=0, le=1e15)]
+    ] = Field({}, max_length=200, description="How much of a currency is much, for the priority: `{KRW: 1000000}`.")
+
+    @property
+    def promises(self) -> dict[str, PromisePart]:
+        """The levels that it names."""
+        named = {level.value: getattr(self, level.value) for level in ServiceLevel}
+        return {level: part for level, part in named.items() if part is not None}
+
+
 class PolicyFile(PolicyPart):
     """The whole file of the policy."""
 
@@ -210,3 +245,4 @@ class PolicyFile(PolicyPart):
     inhibit_rules: list[InhibitPart] = Field([], max_length=1000)
     time_intervals: list[HoursBody] = Field([], max_length=500)
     escalations: list[EscalationPart] = Field([], max_length=200)
+    service_levels: ServiceLevelsPart = ServiceLevelsPart()

@@ -23,10 +23,13 @@ class ServiceTarget(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServicePromise:
-    """How soon somebody responds to an issue, and how soon it is resolved; without `hours` around the clock."""
+    """How soon somebody responds to an issue, and how soon it is resolved; None is not promised.
 
-    respond: timedelta
-    resolve: timedelta
+    The time runs within `hours`, without them around the clock.
+    """
+
+    respond: timedelta | None = None
+    resolve: timedelta | None = None
     hours: NamedHours | None = None
 
 
@@ -59,15 +62,18 @@ DEFAULT_LEVELS = ServiceLevels(
     otherwise="basic",
     much={"KRW": 1_000_000, "USD": 750, "EUR": 700, "JPY": 110_000},
 )
+"""What is in force until a policy says something else."""
 
 
-def due_at(start: datetime, promised: timedelta, hours: NamedHours | None) -> datetime | None:
+def due_at(start: datetime, promised: timedelta | None, hours: NamedHours | None) -> datetime | None:
     """Return when `promised` business time has passed since `start`.
 
-    None if the hours are not open for so long within `LONGEST_WAIT`. What is open is looked up by day, since every
-    change of an issue asks for its deadlines.
+    None if nothing is promised, or if the hours are not open for so long within `LONGEST_WAIT`. What is open is looked
+    up by day, since every change of an issue asks for its deadlines.
     """
     moment = start.astimezone(UTC)  # in a zone, arithmetic would follow the hands of its clock
+    if promised is None:
+        return None
     if hours is None:
         return moment + promised
     left = promised
