@@ -61,9 +61,11 @@ def _sentence(group: AlertGroup, plan: FlushPlan, route: str) -> str:
     return f"{what}: {fire} open, {over} resolved / 열린 이슈 {fire}건, 해결 {over}건"
 
 
-def _rank(issue: Issue) -> tuple[bool, int, float]:
+def _rank(issue: Issue) -> tuple[bool, int, int, float]:
+    """Return what comes first: open before resolved, then the most urgent, as in the inbox."""
     severity = issue.loud_severity or issue.severity
-    return (not issue.unresolved, -severity.rank, -issue.last_at.timestamp())
+    score = issue.priority.score if issue.priority else 0
+    return (not issue.unresolved, -score, -severity.rank, -issue.last_at.timestamp())
 
 
 def _shown(ordered: Sequence[Issue]) -> list[msgspec.Raw]:

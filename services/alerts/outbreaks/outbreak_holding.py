@@ -115,6 +115,8 @@ def outbreak_issue(
         opened_at=now,
         updated_at=now,
         outbreak=facts,
+        why=_why(facts),
+        playbook=_playbook(lead.playbook),
     )
     event = IssueEvent(kind=IssueEventKind.OPENED, actor=SYSTEM, detail={"occurrence": occurrence})
     return IssueChange(before=None, after=issue, events=(event,))
@@ -144,6 +146,7 @@ def counted_outbreak(
         loud_severity=severity,
         last_at=max(issue.last_at, last_at),
         title=outbreak_title(_bare(issue.title), key, facts),
+        why=_why(facts),
     )
     if after == issue:
         return None
@@ -170,11 +173,34 @@ _LONGEST = 300
 _FIELDS_KO = {"channel": "채널", "queue": "상담 그룹", "product": "상품"}
 
 
+def _why(facts: OutbreakFacts) -> LocalizedTitle:
+    """Return the counts of an outbreak and the usual in one sentence."""
+    return LocalizedTitle(
+        en=f"{facts.frictions:,} frictions of {_customers(facts)}; usual at this hour are {facts.usual:g} in five "
+        "minutes.",
+        ko=f"고객 {facts.customers:,}명에게 불편 {facts.frictions:,}건. "
+        f"이 시각에는 5분에 {facts.usual:g}건이 보통입니다.",
+    )
+
+
+def _customers(facts: OutbreakFacts) -> str:
+    return "1 customer" if facts.customers == 1 else f"{facts.customers:,} customers"
+
+
+def _playbook(of_each: LocalizedTitle | None) -> LocalizedTitle:
+    """Return what to do about an outbreak: its cause first, then what the rule says about each customer."""
+    en = "Look for the one cause first. The issues of its customers are held; those that outlive it come by themselves."
+    ko = "먼저 공통 원인을 찾으세요. 고객별 이슈는 보류되며, 끝난 뒤에도 남은 이슈는 따로 알려 드립니다."
+    if of_each is None:
+        return LocalizedTitle(en=en, ko=ko)
+    return LocalizedTitle(en=f"{en} For each customer: {of_each.en}", ko=f"{ko} 고객별로: {of_each.ko}")
+
+
 def outbreak_title(lead: LocalizedTitle, key: OutbreakKey, facts: OutbreakFacts) -> LocalizedTitle:
     """Return what is going on, for how many customers, where."""
     where_en = f", {key.field} {key.value}" if key.field else ""
     where_ko = f", {_FIELDS_KO[key.field]} {key.value}" if key.field else ""
-    customers = "1 customer" if facts.customers == 1 else f"{facts.customers:,} customers"
+    customers = _customers(facts)
     return LocalizedTitle(
         en=f"{_MARK['en']}{lead.en[:_LONGEST]}{_REST}{customers}{where_en}",
         ko=f"{_MARK['ko']}{lead.ko[:_LONGEST]}{_REST}고객 {facts.customers:,}명{where_ko}",

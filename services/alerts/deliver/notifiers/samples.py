@@ -46,6 +46,49 @@ _ISSUE["journey"] = {
     "value": {"amount": 129000, "currency": "KRW"},
     "since": [{"occurred_at": "2026-11-22T00:17:00Z", "channel": "app", "kind": "page_viewed"}],
 }
+_ISSUE["why"] = {
+    "en": "The third call about billing within 24 hours; the last one ended unresolved.",
+    "ko": "24시간 안에 요금 문제로 세 번째 전화, 마지막 통화는 해결되지 않았습니다.",
+}
+_ISSUE["playbook"] = {
+    "en": "Call back before the next bill is due, and say what was done.",
+    "ko": "다음 납기 전에 먼저 전화해 처리 결과를 알려 주세요.",
+}
+_ISSUE["priority"] = {
+    "score": 54,
+    "service_level": "premium",
+    "respond_by": "2026-11-22T00:30:03Z",
+    "resolve_by": "2026-11-22T04:15:03Z",
+    "factors": [
+        {"factor": "severity", "points": 26, "value": "high"},
+        {"factor": "effort", "points": 7, "value": 62},
+        {"factor": "service_level", "points": 10, "value": "premium"},
+        {"factor": "repeats", "points": 4, "value": 2},
+    ],
+}
+_ALIKE = (
+    *("id", "fingerprint", "version", "state", "severity", "team", "playbook", "priority"),
+    *("first_at", "last_at", "opened_at", "updated_at"),
+)
+_OUTBREAK: dict[str, Any] = {
+    **{name: _ISSUE[name] for name in _ALIKE},
+    "why": {
+        "en": "219 frictions of 218 customers; usual at this hour are 0.4 in five minutes.",
+        "ko": "고객 218명에게 불편 219건. 이 시각에는 5분에 0.4건이 보통입니다.",
+    },
+    "title": {"en": "Outbreak: Card declined — 218 customers", "ko": "동시 다발: 카드 승인 거절 — 고객 218명"},
+    "rules": ["payment_declines"],
+    "channel": "web",
+    "reason": "payment",
+    "count": 219,
+    "outbreak": {
+        "started_at": "2026-11-22T00:05:00Z",
+        "usual": 0.4,
+        "frictions": 219,
+        "customers": 218,
+        "segments": {"channel": {"web": 201, "app": 18}, "product": {"fibre 500": 40}},
+    },
+}
 _TAKEN: dict[str, Any] = {
     "version": 3,
     "state": "acknowledged",
@@ -80,6 +123,7 @@ _SAMPLES: dict[str, dict[str, Any]] = {
     "resolved": _about("issue.resolved", "resolved", 4, **{**_TAKEN, **_OVER}),
     "withdrawn": _about("issue.resolved", "withdrawn", 4, **{**_OVER, "resolution": "retracted"}),
     "reopened": _about("issue.reopened", "reopened", 5, version=5),
+    "outbreak": {**_about("issue.opened", "first", 1), "data": _OUTBREAK},
     "group": {
         "type": "group.firing",
         "timestamp": "2026-11-22T01:00:01.120000Z",

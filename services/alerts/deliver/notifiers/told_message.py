@@ -61,6 +61,32 @@ class ToldSituation(msgspec.Struct, frozen=True, kw_only=True):
     since: tuple[MessageStep, ...] = ()
 
 
+class ToldFactor(msgspec.Struct, frozen=True, kw_only=True):
+    """One part of a priority, and the points that it gave or took."""
+
+    factor: str
+    points: int
+
+
+class ToldPriority(msgspec.Struct, frozen=True, kw_only=True):
+    """How urgent an issue is (0 to 100), why, and until when its service level promises what."""
+
+    score: int
+    respond_by: datetime | None = None
+    resolve_by: datetime | None = None
+    factors: tuple[ToldFactor, ...] = ()
+
+
+class ToldOutbreak(msgspec.Struct, frozen=True, kw_only=True):
+    """The counts of an outbreak; `usual` in five minutes, `segments` are the most frequent values by field."""
+
+    started_at: datetime
+    usual: float
+    frictions: int
+    customers: int
+    segments: dict[str, dict[str, int]] = {}
+
+
 class ToldIssue(msgspec.Struct, frozen=True, kw_only=True):
     """The members of issue v1 that notifiers show or send on; an outbreak has no customer."""
 
@@ -90,6 +116,10 @@ class ToldIssue(msgspec.Struct, frozen=True, kw_only=True):
     merged_into: str | None = None
     timeline: tuple[MessageStep, ...] = ()
     journey: ToldSituation | None = None
+    why: ToldText | None = None
+    playbook: ToldText | None = None
+    priority: ToldPriority | None = None
+    outbreak: ToldOutbreak | None = None
 
 
 class ToldMessage(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,12 +16,13 @@ from schemas import kinds
 from schemas.vocabulary import CHANNELS_IN_KOREAN
 from services.alerts.deliver.notifiers.cutting import cut
 from services.alerts.deliver.notifiers.notifier import ReaderOptions
-from services.alerts.deliver.notifiers.told_message import MessageKind, MessageStep, ToldIssue, ToldMessage
+from services.alerts.deliver.notifiers.told_message import MessageKind, MessageStep, ToldIssue, ToldMessage, ToldText
 from services.alerts.issues.model import AlertSeverity
 
 TITLE = 500
 VALUE = 300
 STEP = 400
+PARAGRAPH = 600
 LABEL = 60
 """The most characters of each text, so that no text of a producer crowds out the others; the link shows all of it."""
 
@@ -50,12 +51,35 @@ _LABELS: Mapping[str, Mapping[str, str]] = {
     "team": {"en": "Team", "ko": "담당 팀"},
     "effort": {"en": "Effort so far", "ko": "고객 노력도"},
     "value": {"en": "At stake", "ko": "걸린 금액"},
+    "priority": {"en": "Priority", "ko": "우선순위"},
+    "respond_by": {"en": "Respond by", "ko": "응답 기한"},
+    "resolve_by": {"en": "Resolve by", "ko": "해결 기한"},
+    "customers": {"en": "Customers", "ko": "고객 수"},
+    "usual": {"en": "Usual in 5 min", "ko": "평소(5분)"},
+    "queue": {"en": "Queue", "ko": "상담 그룹"},
+    "product": {"en": "Product", "ko": "상품"},
+    "why": {"en": "Why", "ko": "이유"},
+    "playbook": {"en": "What to do", "ko": "할 일"},
     "since_then": {"en": "since then:", "ko": "그 후:"},
     "journey": {"en": "What happened", "ko": "있었던 일"},
     "open": {"en": "Open in Waymark", "ko": "Waymark에서 보기"},
     "acknowledge": {"en": "Take it", "ko": "내가 맡기"},
     "resolve": {"en": "Resolve", "ko": "해결"},
 }
+_FACTORS: Mapping[str, str] = {
+    "severity": "심각도",
+    "effort": "노력도",
+    "repeats": "재연락",
+    "value": "금액",
+    "service_level": "등급",
+    "deadline": "기한",
+    "age": "경과",
+    "settled": "해결된 듯",
+    "customers": "고객 수",
+}
+"""The factors of a priority in Korean."""
+FACTORS_SHOWN = 3
+VALUES_SHOWN = 3
 _HEADLINES: Mapping[MessageKind, Mapping[str, str]] = {
     MessageKind.OPENED: {"en": "{title}", "ko": "{title}"},
     MessageKind.UPDATED: {"en": "Worse now: {title}", "ko": "더 심각해짐: {title}"},
@@ -74,7 +98,8 @@ _ENDS: Mapping[str, Mapping[str, str]] = {
 class WordedMessage:
     """A message in words; `facts` are pairs of label and value, `steps` the journey, the oldest step first.
 
-    `status` is the one line of who did what, empty while nobody did anything.
+    `status` is the one line of who did what, empty while nobody did anything. `why` says why the issue is open and
+    `playbook` what to do; both are empty once it is over.
     """
 
     language: str
@@ -85,6 +110,13 @@ class WordedMessage:
     steps: tuple[str, ...]
     colour: str
     url: str
+    why: str = ""
+    playbook: str = ""
+
+    def advice(self) -> tuple[str, ...]:
+        """Return why it is open and what to do, each as one line of plain text."""
+        to_do = f"{self.label('playbook')}: {self.playbook}" if self.playbook else ""
+        return tuple(line for line in (self.why, to_do) if line)
 
     def label(self, name: str) -> str:
         """Return a label in the language of the message."""
@@ -118,7 +150,15 @@ def word_message(message: ToldMessage, options: ReaderOptions) -> WordedMessage:
         steps=_steps(issue, options),
         colour=RESOLVED_COLOUR if over else COLOURS[issue.severity],
         url=message.url,
+        why="" if over else _in(issue.why, language),
+        playbook="" if over else _in(issue.playbook, language),
     )
+
+
+def _in(text: ToldText | None, language: str) -> str:
+    if text is None:
+        return ""
+    return _line(text.ko if language == "ko" else text.en, PARAGRAPH)
 
 
 def _about_the_service(message: ToldMessage, options: ReaderOptions) -> WordedMessage:
@@ -197,18 +237,51 @@ def _facts(issue: ToldIssue, options: ReaderOptions) -> tuple[tuple[str, str], .
     language = options.language
     known = {
         "severity": _SEVERITIES[issue.severity][language],
+        **_urgency(issue, options),
         "customer": issue.customer_id,
         "service_level": _in_korean(_LEVELS, issue.service_level, language),
         "channel": _in_korean(CHANNELS_IN_KOREAN, issue.channel, language),
         "reason": issue.reason,
+        **_outbreak(issue, language),
+        **_situation(issue),
         "count": str(issue.count),
         "since": clock_text(issue.first_at, _zone(options.time_zone)),
         "team": issue.team,
-        **_situation(issue),
     }
     facts = [(_LABELS[name][language], value) for name, value in known.items() if value]
     facts += list(issue.refs.items())[:4]
     return tuple((_line(name, LABEL), _line(value, VALUE)) for name, value in facts)
+
+
+def _urgency(issue: ToldIssue, options: ReaderOptions) -> dict[str, str]:
+    """Return the priority with what makes most of it, and the deadline that is next."""
+    priority, korean = issue.priority, options.language == "ko"
+    if priority is None or issue.state == "resolved":
+        return {}
+    most = sorted(priority.factors, key=lambda one: -abs(one.points))[:FACTORS_SHOWN]
+    names = [(_FACTORS.get(one.factor, one.factor) if korean else one.factor.replace("_", " "), one) for one in most]
+    parts = ", ".join(f"{name} {one.points:+d}" for name, one in names)
+    shown = {"priority": f"{priority.score}/100" + (f" ({parts})" if parts else "")}
+    name, deadline = ("respond_by", priority.respond_by) if issue.state == "open" else ("resolve_by", None)
+    deadline = deadline or priority.resolve_by
+    if deadline is None:
+        return shown
+    name = name if deadline == priority.respond_by else "resolve_by"
+    return {**shown, name: clock_text(deadline, _zone(options.time_zone))}
+
+
+def _outbreak(issue: ToldIssue, language: str) -> dict[str, str]:
+    """Return how many customers met an outbreak, the usual, and where it is, instead of one customer and channel."""
+    found = issue.outbreak
+    if found is None:
+        return {}
+    shown = {"customers": f"{found.customers:,}", "usual": f"{found.usual:g}"}
+    for field, values in found.segments.items():
+        names = {"channel": CHANNELS_IN_KOREAN, "service_level": _LEVELS}.get(field, {})
+        most = list(values.items())[:VALUES_SHOWN]
+        if field in _LABELS:
+            shown[field] = ", ".join(f"{_in_korean(names, value, language)} ({count:,})" for value, count in most)
+    return shown
 
 
 def _situation(issue: ToldIssue) -> dict[str, str]:

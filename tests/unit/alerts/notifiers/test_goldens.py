@@ -5,15 +5,16 @@ from dataclasses import replace
 
 import pytest
 
-from services.alerts.deliver.notifiers.notifier import Notifier
+from services.alerts.deliver.notifiers.notifier import Notifier, ReaderOptions
 from services.alerts.deliver.notifiers.registry import GROUP, OURS, NotifierConflictError, by_kind, notifiers
 from services.alerts.deliver.notifiers.samples import sample_bodies, sample_messages
 from services.alerts.deliver.notifiers.told_message import MessageKind, read_message
+from services.alerts.deliver.notifiers.wording import word_message
 from services.alerts.notify.decision import NotificationReason
 from services.alerts.notify.notification import Notification
 from services.alerts.notify.webhook_body import render_webhook
 from tests.unit.alerts.builders import NOW, an_issue
-from tests.unit.alerts.notifiers.rendering import GOLDENS, golden_text, rendered
+from tests.unit.alerts.notifiers.rendering import GOLDENS, golden_text
 
 
 @pytest.mark.parametrize("notifier", OURS, ids=lambda one: one.kind)
@@ -58,17 +59,51 @@ def test_a_kind_of_another_package_is_added_and_cannot_replace_ours() -> None:
         by_kind([*OURS, "text"])
 
 
-@pytest.mark.parametrize("notifier", OURS, ids=lambda one: one.kind)
-def test_an_outbreak_which_has_no_customer_is_told_by_every_kind(notifier: Notifier) -> None:
-    body = json.loads(sample_bodies()["opened"])
-    del body["data"]["customer_id"]
-
-    assert rendered(notifier.kind, read_message(json.dumps(body).encode()))
+WHOLE = {"template", "standard_webhook", "alertmanager_v4"}
+"""Kinds whose readers are programs: they get all of it."""
 
 
-def test_a_repeat_says_that_it_is_still_open() -> None:
-    body = json.loads(sample_bodies()["updated"])
+def shown_by(kind: str, sample: str) -> str:
+    """What a kind sends for a sample, as one text without escapes."""
+    golden = json.loads((GOLDENS / f"{kind}.json").read_text(encoding="utf-8"))[sample]
+    return json.dumps(golden, ensure_ascii=False).replace('\\"', '"')
 
-    assert (
-        read_message(json.dumps({**body, "reason": NotificationReason.REPEATED}).encode()).kind is MessageKind.REMINDER
+
+@pytest.mark.parametrize("kind", [one.kind for one in OURS if one.kind != "template"])
+@pytest.mark.parametrize("sample", ["opened", "outbreak", "reminder"])
+def test_every_kind_shows_why_what_to_do_and_the_priority(kind: str, sample: str) -> None:
+    issue = sample_messages()[sample].issue
+    assert issue is not None
+    assert issue.why is not None
+    assert issue.playbook is not None
+    shown = shown_by(kind, sample)
+
+    assert issue.why.en in shown or issue.why.ko in shown
+    assert issue.playbook.en in shown or issue.playbook.ko in shown
+    assert any(text in shown for text in ("54/100", '"score": 54', '"priority": "54"', '"priority":"54"'))
+
+
+@pytest.mark.parametrize(
+    "kind", [one.kind for one in OURS if one.kind not in {"template", "standard_webhook", "alertmanager_v4"}]
+)
+def test_nothing_is_to_be_done_about_what_is_over(kind: str) -> None:
+    issue = sample_messages()["resolved"].issue
+    assert issue is not None
+    assert issue.playbook is not None
+    shown = json.dumps(
+        json.loads((GOLDENS / f"{kind}.json").read_text(encoding="utf-8"))["resolved"], ensure_ascii=False
     )
+
+    assert issue.playbook.en not in shown
+    assert issue.playbook.ko not in shown
+
+
+def test_a_repeat_says_that_it_is_still_open_and_an_outbreak_how_many_customers_it_has() -> None:
+    stored = json.loads(sample_bodies()["updated"])
+    repeat = read_message(json.dumps({**stored, "reason": NotificationReason.REPEATED}).encode())
+
+    assert repeat.kind is MessageKind.REMINDER
+    worded = word_message(sample_messages()["outbreak"], ReaderOptions(language="ko"))
+    facts = dict(worded.facts)
+    assert (facts["고객 수"], facts["채널"], facts["평소(5분)"]) == ("218", "웹 (201), 앱 (18)", "0.4")
+    assert "고객" not in facts

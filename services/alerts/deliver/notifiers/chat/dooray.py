@@ -44,7 +44,7 @@ def render(message: ToldMessage, target: NotifierTarget) -> tuple[Outbound, ...]
     worded = word_message(message, options)
     facts = [f"{cut(name, _FACT)}: {cut(value, _FACT)}" for name, value in worded.facts]
     lines = [worded.status] if worded.status else []
-    lines += facts
+    lines += [*worded.advice(), *facts]
     if target.acknowledge_url and message.issue is not None and message.issue.state == "open":
         lines.append(f"{worded.label('acknowledge')}: {target.acknowledge_url}")
     head = "\n".join(lines)

@@ -60,6 +60,10 @@ def render_plain(message: ToldMessage, target: NotifierTarget) -> tuple[Outbound
 
 def _details(worded: WordedMessage) -> list[dict[str, str]]:
     found = [{"title": worded.status}] if worded.status else []
+    if worded.why:
+        found.append({"title": unlinked(cut(worded.why, _DESCRIPTION))})
+    if worded.playbook:
+        found.append({"title": worded.label("playbook"), "description": unlinked(cut(worded.playbook, _DESCRIPTION))})
     if worded.facts:
         facts = " · ".join(f"{cut(name, _FACT)}: {cut(value, _FACT)}" for name, value in worded.facts)
         found.append({"title": worded.severity, "description": unlinked(cut(facts, _DESCRIPTION))})

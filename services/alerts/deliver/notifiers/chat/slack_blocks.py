@@ -20,6 +20,7 @@ SECTION = 2900
 FIELDS = 10
 FIELD = 300
 FALLBACK = 3000
+PARAGRAPH = 1400
 BUTTON_VALUE_PARTS = ":"
 ACKNOWLEDGE = "waymark_acknowledge"
 RESOLVE = "waymark_resolve"
@@ -63,6 +64,8 @@ def blocks(message: ToldMessage, worded: WordedMessage, target: NotifierTarget, 
     """Return the blocks of a message, with buttons that work where the endpoint has a signing secret."""
     header = cut(f"{mark(message)} {worded.headline}", HEADER)
     found: list[Block] = [{"type": "header", "text": {"type": "plain_text", "text": header, "emoji": True}}]
+    if advice := _advice(worded):
+        found.append({"type": "section", "text": {"type": "mrkdwn", "text": advice}})
     if worded.facts:
         found.append({"type": "section", "fields": [_field(*fact) for fact in worded.facts[:FIELDS]]})
     if worded.steps:
@@ -76,6 +79,12 @@ def blocks(message: ToldMessage, worded: WordedMessage, target: NotifierTarget, 
     if buttons := _buttons(message, worded, target):
         found.append({"type": "actions", "elements": buttons})
     return found
+
+
+def _advice(worded: WordedMessage) -> str:
+    """Return why it is open, and what to do under a heading."""
+    to_do = f"*{worded.label('playbook')}*\n{_shortened(worded.playbook, PARAGRAPH)}" if worded.playbook else ""
+    return "\n".join(part for part in (_shortened(worded.why, PARAGRAPH), to_do) if part)
 
 
 def escaped(text: str) -> str:

@@ -71,6 +71,10 @@ def _card(message: ToldMessage, worded: WordedMessage, target: NotifierTarget, s
     body = [_text(worded.headline, size="large", weight="bolder", color=_colour(message))]
     if worded.status:
         body.append(_text(worded.status, isSubtle=True, spacing="none"))
+    if worded.why:
+        body.append(_text(worded.why))
+    if worded.playbook:
+        body += [_text(worded.label("playbook"), weight="bolder"), _text(worded.playbook, spacing="none")]
     if worded.facts:
         facts = [
             {"title": unlinked(cut(name, _FACT)), "value": unlinked(cut(value, _FACT))} for name, value in worded.facts

@@ -78,7 +78,14 @@ def _annotations(message: ToldMessage) -> dict[str, str]:
     issue: ToldIssue | None = message.issue
     if issue is None:
         return {"summary": message.type}
-    return {"summary": issue.title.en, "summary_ko": issue.title.ko, "notification_reason": message.reason}
+    known = {"summary": issue.title.en, "summary_ko": issue.title.ko, "notification_reason": message.reason}
+    if issue.why is not None:
+        known |= {"description": issue.why.en, "description_ko": issue.why.ko}
+    if issue.playbook is not None:
+        known |= {"playbook": issue.playbook.en, "playbook_ko": issue.playbook.ko}
+    if issue.priority is not None:
+        known["priority"] = str(issue.priority.score)
+    return known
 
 
 NOTIFIER = Notifier(

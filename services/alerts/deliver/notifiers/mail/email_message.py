@@ -87,7 +87,12 @@ def _links(message: ToldMessage, worded: WordedMessage, target: NotifierTarget) 
 
 
 def _text(message: ToldMessage, worded: WordedMessage, target: NotifierTarget) -> str:
-    parts = [worded.plain(), worded.status, "\n".join(f"{name}: {value}" for name, value in worded.facts)]
+    parts = [
+        worded.plain(),
+        worded.status,
+        *worded.advice(),
+        "\n".join(f"{name}: {value}" for name, value in worded.facts),
+    ]
     if worded.steps:
         parts.append("\n".join([worded.label("journey"), *(f"  {step}" for step in worded.steps)]))
     parts += [f"{label}: {url}" for label, url in _links(message, worded, target)]
@@ -106,6 +111,8 @@ def _html(message: ToldMessage, worded: WordedMessage, target: NotifierTarget) -
     parts = (
         f'<h2 style="border-left:6px solid {worded.colour};padding-left:10px">{escape(worded.plain())}</h2>',
         f"<p>{escape(worded.status)}</p>" if worded.status else "",
+        f"<p>{escape(worded.why)}</p>" if worded.why else "",
+        f"<p><b>{escape(worded.label('playbook'))}</b>: {escape(worded.playbook)}</p>" if worded.playbook else "",
         f"<table>{rows}</table>" if rows else "",
         f"<p><b>{escape(worded.label('journey'))}</b></p><ul>{steps}</ul>" if steps else "",
         f"<p>{links}</p>" if links else "",

@@ -31,6 +31,7 @@ SUMMARY = 1024
 MOST_BYTES = 512_000
 KEY_PREFIX = "waymark:"
 _VALUE = 500
+_PARAGRAPH = 1000
 
 Action = Literal["trigger", "acknowledge", "resolve"]
 
@@ -93,7 +94,7 @@ def _trigger(message: ToldMessage, target: NotifierTarget) -> dict[str, object]:
     }
     more = {"component": options.component, "class": options.event_class, "group": (issue and issue.reason) or ""}
     payload |= {name: cut(value, 255) for name, value in more.items() if value}
-    if worded.facts or worded.steps:
+    if worded.facts or worded.steps or worded.advice():
         payload["custom_details"] = _details(worded)
     links = [{"href": worded.url, "text": worded.label("open")}] if worded.url else []
     if target.acknowledge_url and issue is not None and issue.state == "open":
@@ -104,6 +105,8 @@ def _trigger(message: ToldMessage, target: NotifierTarget) -> dict[str, object]:
 
 def _details(worded: WordedMessage) -> dict[str, object]:
     facts: dict[str, object] = {cut(name, 100): cut(value, _VALUE) for name, value in worded.facts}
+    advice = (("why", worded.why), ("playbook", worded.playbook))
+    facts |= {worded.label(name): cut(text, _PARAGRAPH) for name, text in advice if text}
     return {**facts, worded.label("journey"): [cut(step, _VALUE) for step in worded.steps]} if worded.steps else facts
 
 

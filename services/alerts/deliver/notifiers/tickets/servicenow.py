@@ -58,7 +58,7 @@ def render(message: ToldMessage, target: NotifierTarget) -> tuple[Outbound, ...]
 def _record(message: ToldMessage, options: ServiceNowOptions) -> dict[str, str]:
     worded, issue = word_message(message, options), message.issue
     over = message.kind in {MessageKind.RESOLVED, MessageKind.TEST}
-    lines = [worded.plain(), *([worded.status] if worded.status else []), *worded.steps]
+    lines = [worded.plain(), *([worded.status] if worded.status else []), *worded.advice(), *worded.steps]
     record = {
         "source": "Waymark",
         "event_class": "Waymark",
@@ -85,6 +85,8 @@ def _more(message: ToldMessage) -> dict[str, str]:
         known |= {
             "issue": issue.id,
             "customer": issue.customer_id or "",
+            "customers": str(issue.outbreak.customers) if issue.outbreak else "",
+            "priority": str(issue.priority.score) if issue.priority else "",
             "service_level": issue.service_level or "",
             "severity": issue.severity.value,
             "count": str(issue.count),

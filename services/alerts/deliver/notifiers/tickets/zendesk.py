@@ -62,7 +62,13 @@ def render(message: ToldMessage, target: NotifierTarget) -> tuple[Outbound, ...]
 
 def _ticket(message: ToldMessage, options: ZendeskOptions, *, new: bool) -> dict[str, object]:
     worded, issue = word_message(message, options), message.issue
-    lines = [worded.plain(), worded.status, *(f"{name}: {value}" for name, value in worded.facts), *worded.steps]
+    lines = [
+        worded.plain(),
+        worded.status,
+        *worded.advice(),
+        *(f"{name}: {value}" for name, value in worded.facts),
+        *worded.steps,
+    ]
     text = "\n".join(line for line in [*lines, worded.url] if line)
     ticket: dict[str, object] = {"comment": {"body": cut(text, COMMENT_BYTES, utf8_bytes), "public": False}}
     if issue is not None:
