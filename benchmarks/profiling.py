@@ -23,7 +23,7 @@ OTHER = "everything else"
 STAGES: tuple[tuple[str, str], ...] = (
     ("decode", r"consume/decoding\.py|^gather "),
     ("seen before?", r"apply/(duplicate_filter|seen_touchpoints)\.py"),
-    ("identity", r"apply/resolution\.py|domain/identity\.py|store/identifiers\.py|repair/ledger\.py"),
+    ("identity", r"apply/resolution\.py|domain/identity/|store/identifiers\.py|repair/ledger\.py"),
     ("diff", r"domain/comparison/|^diff "),
     ("project", r"domain/(projection|journey|effort|history|timer|friction|touchpoint)\.py|domain/rules/"),
     ("load", r"^_?load\w* .*renewal\.py|^history .*store/touchpoints\.py"),

@@ -23,7 +23,7 @@ from services.journey.consume.intake import Chunk, Intake
 from services.journey.consume.progress import PROGRESS
 from services.journey.metrics import WorkerMetrics
 from services.journey.outbox.relay import OutboxRelay
-from services.journey.policies import identity, projection
+from services.journey.policies import constraints, identity, projection
 from services.journey.settings import WorkerProcessSettings
 from services.journey.store import touchpoints
 from services.journey.versions.in_force import PolicyCache
@@ -95,7 +95,7 @@ def _applier(
     attempt = BatchTransaction(
         pool=pool,
         line=line,
-        resolver=IdentityResolver(policy=identity(), new_id=new_id),
+        resolver=IdentityResolver(policy=identity(), constraints=constraints(), new_id=new_id),
         renewer=worker.build_renewer(own, projection(), PolicyCache()),
         limit=limit,
         metrics=metrics,

@@ -27,7 +27,8 @@ class IdentifierType(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """One type of identifier.
 
     `strength` orders the types, the lowest number first: the strongest usable identifier keys the record. `shared`
-    says that many people use one value (a kiosk), so it never links. `unique` says that a customer has at most one.
+    says that many people use one value (a kiosk), so it never links. `unique` says that a customer has at most one,
+    `personal` that two proved values are two people where nothing but a device joins them.
     """
 
     title: TextDocument
@@ -36,6 +37,7 @@ class IdentifierType(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     trust: IdentifierTrust
     shared: bool = False
     unique: bool = False
+    personal: bool = False
 
 
 UNKNOWN = IdentifierType(

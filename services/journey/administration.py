@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from services.journey.consume import progress
 from services.journey.outbox import outbox_rows
-from services.journey.store import frictions
+from services.journey.store import frictions, identity_ledger
 from services.runtime.key_tables import RoleKeyTable
 from services.runtime.log.letter_table import LetterTable
 from services.runtime.log.progress import TopicLine
@@ -20,9 +20,13 @@ LETTERS = LetterTable(schema=progress.SCHEMA, of_touchpoints=True)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JourneyHealth:
-    """What waits for somebody to look: letters, rules that raise, records unpublished for longer than was asked."""
+    """What waits for somebody to look: letters, rules that raise, records unpublished for longer than was asked.
+
+    `shared_identifiers` were recognised as shared by many people.
+    """
 
     dead_letters: int
+    shared_identifiers: int
     failing_rules: int
     unpublished: int
     oldest_unpublished_s: float
@@ -33,6 +37,7 @@ async def read_health(connection: Connection, *, longer_than_s: float) -> Journe
     unpublished, oldest_s = await outbox_rows.waiting(connection, longer_than_s=longer_than_s)
     return JourneyHealth(
         dead_letters=await LETTERS.count_waiting(connection),
+        shared_identifiers=await identity_ledger.how_many(connection, "shared"),
         failing_rules=len(await frictions.failing_rules(connection)),
         unpublished=unpublished,
         oldest_unpublished_s=oldest_s,

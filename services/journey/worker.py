@@ -285,7 +285,7 @@ class Worker:
         attempt = BatchTransaction(
             pool=connections.pool,
             line=connections.line,
-            resolver=IdentityResolver(policy=policies.identity(), new_id=new_id),
+            resolver=IdentityResolver(policy=policies.identity(), constraints=policies.constraints(), new_id=new_id),
             renewer=renewer,
             limit=limit,
             metrics=self._metrics,

@@ -100,6 +100,11 @@ _SMUGGLED = [
         "services/journey/domain/contacts/contact_policy.py",
         "import services.journey.domain.contacts.contact",
     ),
+    (
+        "journey-identity",
+        "services/journey/domain/identity/facts.py",
+        "import services.journey.domain.identity.planning",
+    ),
     ("journey-rules", "services/journey/domain/rules/matching.py", "import services.journey.domain.rules.units"),
     (
         "journey-rule-shapes",

@@ -11,6 +11,7 @@ from typing import TypeVar
 from tests.faults.observed import Observed, Standing
 from tests.faults.producing import Ledger
 from tests.oracle.expected import Expected
+from tests.oracle.facts import Key
 from tests.oracle.identity import BLOCKED
 from tests.oracle.shipped_rules import Found
 
@@ -42,6 +43,7 @@ def check(expected: Expected, observed: Observed, ledger: Ledger) -> list[Check]
         _touchpoints(expected, observed),
         _dead_letters(ledger, observed),
         _customers(expected, observed),
+        _whose(expected, observed),
         _journeys(expected, observed),
         _frictions(expected, observed),
         _contents(expected, observed),
@@ -78,15 +80,30 @@ def _dead_letters(ledger: Ledger, observed: Observed) -> Check:
 
 def _customers(expected: Expected, observed: Observed) -> Check:
     people: defaultdict[str, set[tuple[str, str]]] = defaultdict(set)
+    present = {customer for _, _, customer, _ in observed.touchpoints}
     for identifier, customer in observed.identifiers.items():
-        if identifier[1] not in BLOCKED:
+        if identifier[1] not in BLOCKED and customer in present:
             people[customer].add(identifier)
     found = {frozenset(held) for held in people.values()}
     problems = [
         *_difference("not found", expected.customers - found),
         *_difference("found instead", found - expected.customers),
     ]
-    return verdict("customers are the components of the links", problems, f"{len(found)} customers")
+    return verdict(
+        "customers are what the links make of them, under their constraints", problems, f"{len(found)} customers"
+    )
+
+
+def _whose(expected: Expected, observed: Observed) -> Check:
+    people: defaultdict[Hashable, set[Key]] = defaultdict(set)
+    customers: defaultdict[Hashable, set[Key]] = defaultdict(set)
+    for key, person in expected.whose.items():
+        people[person].add(key)
+    for key, _, customer, _ in observed.touchpoints:
+        customers[customer].add(key)
+    right, found = ({frozenset(keys) for keys in groups.values()} for groups in (people, customers))
+    problems = [*_difference("not together", right - found), *_difference("together instead", found - right)]
+    return verdict("touchpoints are with the right customer", problems, f"{len(observed.touchpoints)} compared")
 
 
 def _journeys(expected: Expected, observed: Observed) -> Check:

@@ -109,7 +109,9 @@ async def observe(database: str, bootstrap: str) -> Observed:
                 ],
                 identifiers={
                     (row["type"], row["value"]): root[str(row["customer_id"])]
-                    for row in await connection.fetch("SELECT type, value, customer_id FROM journey.identifiers")
+                    for row in await connection.fetch(
+                        "SELECT type, value, customer_id FROM journey.identifiers WHERE customer_id IS NOT NULL"
+                    )
                 },
                 frictions=await _frictions(connection, root),
                 retracted=await _retracted(connection),
@@ -136,7 +138,7 @@ SELECT issue_id::text, document->>'resolution' FROM alerts.issues
 """
 _ORPHANS = """
 SELECT 'identifier of nobody: ' || type AS what FROM journey.identifiers i
- WHERE NOT EXISTS (SELECT FROM journey.customers c WHERE c.customer_id = i.customer_id)
+ WHERE i.customer_id IS NOT NULL AND NOT EXISTS (SELECT FROM journey.customers c WHERE c.customer_id = i.customer_id)
 UNION ALL
 SELECT 'touchpoint of nobody' FROM journey.touchpoints t
  WHERE NOT EXISTS (SELECT FROM journey.customers c WHERE c.customer_id = t.customer_id)

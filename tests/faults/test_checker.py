@@ -44,7 +44,10 @@ def perfect(expected: Expected) -> Observed:
         for name, found in expected.frictions.items()
     }
     return Observed(
-        touchpoints=[(key, late, "", journeys.get(key)) for key, late in expected.touchpoints.items()],
+        touchpoints=[
+            (key, late, people[min(expected.whose[key])], journeys.get(key))
+            for key, late in expected.touchpoints.items()
+        ],
         dead_letters=sorted(LEDGER.refusable),
         identifiers=people,
         frictions=frictions,
@@ -114,6 +117,13 @@ WRONGS: list[tuple[str, str, Callable[[Observed], Observed]]] = [
         "a merge missed",
         "customers are",
         lambda o: replace(o, identifiers={**o.identifiers, _linked(o): "new"}),
+    ),
+    (
+        "a touchpoint with somebody else",
+        "touchpoints are with",
+        lambda o: replace(
+            o, touchpoints=[(*o.touchpoints[0][:2], o.touchpoints[-1][2] + "?", None), *o.touchpoints[1:]]
+        ),
     ),
     ("a touchpoint in another journey", "journeys hold", _in_another_journey),
     ("a friction missed", "standing frictions", lambda o: replace(o, frictions=_without(o, _first(o)))),

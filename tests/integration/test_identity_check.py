@@ -9,20 +9,23 @@ import pytest
 import pytest_asyncio
 
 from services.journey import policies
-from services.journey.apply.resolution import IdentityResolver
-from services.journey.domain.identity import _Planning
+from services.journey.domain.identity.planning import _Planning
 from services.journey.repair.check import IdentityChecker, IdentityFindings
 from services.journey.repair.fix import IdentityRepairer, RepairCounts
 from services.journey.repair.unmerge import Unmerger
+from services.journey.settle.resettling import IdentityResettler
+from services.journey.settle.settling import IdentitySettler
 from services.journey.store import touchpoints
 from services.runtime.clock import new_id
 from tests.fixtures.journey_bench import JourneyBench, open_bench, touchpoint
-from tests.fixtures.journey_identity import cases, expected, groups, halving, send, stored
+from tests.fixtures.journey_identity import UNCONSTRAINED, cases, expected, groups, halving, send, stored
 from tests.integration.test_identity_graphs import everything_agrees
 from tests.integration.test_journey_order import emptied, outcome
 from tests.unit.waymark.test_command_line import waymark
 
 pytestmark = pytest.mark.local
+
+SETTLER = IdentitySettler(policy=policies.identity(), constraints=UNCONSTRAINED, new_id=new_id)
 
 GRAPHS = range(100, 150)
 CHAIN = [("A", "A"), ("B", "B"), ("C", "C"), ("D", "D"), ("D", "C"), ("C", "B"), ("B", "A")]
@@ -30,7 +33,7 @@ CHAIN = [("A", "A"), ("B", "B"), ("C", "C"), ("D", "D"), ("D", "C"), ("C", "B"),
 
 @pytest_asyncio.fixture
 async def bench(database: str) -> AsyncIterator[JourneyBench]:
-    async with open_bench(database) as opened:
+    async with open_bench(database, constraints=UNCONSTRAINED) as opened:
         yield opened
 
 
@@ -44,16 +47,19 @@ def pair(place: int) -> str:
 
 
 def unmerger(bench: JourneyBench) -> Unmerger:
-    return Unmerger(pool=bench.pool, policy=policies.identity(), renewer=bench.renewer, new_id=new_id)
+    return Unmerger(resettler=resettler(bench))
+
+
+def resettler(bench: JourneyBench) -> IdentityResettler:
+    return IdentityResettler(pool=bench.pool, settler=SETTLER, renewer=bench.renewer)
 
 
 def repairer(bench: JourneyBench) -> IdentityRepairer:
-    resolver = IdentityResolver(policy=policies.identity(), new_id=new_id)
-    return IdentityRepairer(pool=bench.pool, resolver=resolver, renewer=bench.renewer, unmerger=unmerger(bench))
+    return IdentityRepairer(pool=bench.pool, resettler=resettler(bench), renewer=bench.renewer)
 
 
 async def look(bench: JourneyBench) -> list[IdentityFindings]:
-    return [page async for page in IdentityChecker(pool=bench.pool, policy=policies.identity()).pages()]
+    return [page async for page in IdentityChecker(pool=bench.pool, settler=SETTLER).pages()]
 
 
 async def is_sound(bench: JourneyBench) -> bool:
@@ -110,12 +116,12 @@ async def test_a_database_of_the_old_worker_becomes_what_the_new_one_makes(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent = cases(GRAPHS)
-    async with open_bench(database) as bench:
+    async with open_bench(database, constraints=UNCONSTRAINED) as bench:
         await send(bench, sent)
         assert await is_sound(bench)
         right, said = await told(bench), await published(bench)
     await emptied(database)
-    async with open_bench(database) as bench:
+    async with open_bench(database, constraints=UNCONSTRAINED) as bench:
         with monkeypatch.context() as old:
             old.setattr(_Planning, "_root", halving)
             await send(bench, sent)
@@ -242,7 +248,7 @@ async def test_identifiers_that_no_link_holds_become_customers_of_their_own(benc
     await bench.apply()
     await bench.execute("DELETE FROM journey.links")
     (page,) = await look(bench)
-    assert len(page.unheld) == 1
+    assert len(page.unsettled) == 1
     assert (await mend(bench)).separated == 1
     assert await is_sound(bench)
     assert len(await groups(bench)) == 2

@@ -1,7 +1,7 @@
 """Batches on a real database: applied once, whatever comes twice, comes broken, or comes between."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
@@ -16,6 +16,7 @@ from services.journey.apply.transaction import BatchTransaction
 from services.journey.consume.decoding import BatchRecord, PoisonCode
 from services.journey.consume.intake import Chunk
 from services.journey.consume.progress import SCHEMA
+from services.journey.domain.identity.facts import IdentifierKey
 from services.journey.domain.touchpoint import Touchpoint, first_fingerprint
 from services.journey.failpoints import WorkerFailpoint
 from services.runtime.log.batch import Batch, HoleInProgressError
@@ -261,8 +262,8 @@ async def test_identifiers_that_arrive_on_different_partitions_become_one_custom
 async def test_a_link_is_written_when_it_is_new_and_when_it_becomes_proved_and_not_again(bench: JourneyBench) -> None:
     who = {"customer_id": "C-7", "phone": "+821012345678"}
     rows: list[tuple[Any, ...]] = []
-    for id_, proved in (("new", False), ("again", False), ("proved", True), ("less proved", False)):
-        seen = touchpoint(id_, customer=who)
+    for minute, (id_, proved) in enumerate((("new", False), ("again", False), ("proved", True), ("less", False))):
+        seen = touchpoint(id_, minute, customer=who)
         claims = {kind: structs.replace(one, verified=proved) for kind, one in seen.customer.items()}
         bench.log.append(0, structs.replace(seen, customer=claims))
         await bench.apply()
@@ -379,11 +380,11 @@ class Crowded(BatchTransaction):
 
     tried: list[int] = field(default_factory=list)
 
-    async def apply(self, batch: Batch[BatchRecord], *, bury: bool) -> None:
+    async def apply(self, batch: Batch[BatchRecord], *, bury: bool, widened: Collection[IdentifierKey] = ()) -> None:
         self.tried.append(batch.size)
         if batch.size > 150:
             raise asyncpg.LockNotAvailableError("canceling statement due to lock timeout")
-        await super(Crowded, self).apply(batch, bury=bury)
+        await super(Crowded, self).apply(batch, bury=bury, widened=widened)
 
 
 async def test_what_takes_too_long_for_others_is_applied_in_halves(bench: JourneyBench) -> None:

@@ -19,7 +19,7 @@ from services.journey.rulebook.rules_file import load
 from tests.fixtures.journey_bench import JourneyBench, open_bench
 from tests.oracle.dense import stories
 from tests.oracle.facts import fact
-from tests.oracle.identity import Components
+from tests.oracle.whose import owners
 
 pytestmark = pytest.mark.local
 
@@ -38,15 +38,14 @@ def several_names(documents: list[Json], rng: random.Random) -> list[Json]:
 
 
 def projections(documents: list[Json]) -> list[Projection]:
-    facts = {(one["source"], one["id"]): fact(one) for one in documents}
-    components = Components(facts.values())
+    whose = owners([fact(one) for one in documents])
     people: dict[object, list[RecordedTouchpoint]] = {}
     for one in documents:
         touchpoint = msgspec.convert(one, Touchpoint)
         recorded = RecordedTouchpoint(
             touchpoint=touchpoint, appended_at=touchpoint.received_at, late=is_late(touchpoint)
         )
-        people.setdefault(components.owner(facts[touchpoint.key]), []).append(recorded)
+        people.setdefault(whose[touchpoint.key], []).append(recorded)
     rulebook, policy = load(), policies.projection()
     return [project(history, rulebook=rulebook, policy=policy) for history in people.values()]
 

@@ -8,6 +8,8 @@ import pytest_asyncio
 
 from services.journey import policies
 from services.journey.repair.unmerge import UnmergeOutcome, Unmerger, UnmergeResult
+from services.journey.settle.resettling import IdentityResettler
+from services.journey.settle.settling import IdentitySettler
 from services.runtime.clock import new_id
 from tests.fixtures.journey_bench import JourneyBench, at, open_bench, touchpoint
 
@@ -25,8 +27,11 @@ async def bench(database: str) -> AsyncIterator[JourneyBench]:
 
 
 async def take_back(bench: JourneyBench) -> UnmergeResult:
-    unmerger = Unmerger(pool=bench.pool, policy=policies.identity(), renewer=bench.renewer, new_id=new_id)
-    return await unmerger.unmerge(("phone", "+821012345678"), ("customer_id", "C-1"), by="a person")
+    settler = IdentitySettler(policy=policies.identity(), constraints=policies.constraints(), new_id=new_id)
+    resettler = IdentityResettler(pool=bench.pool, settler=settler, renewer=bench.renewer)
+    return await Unmerger(resettler=resettler).unmerge(
+        ("phone", "+821012345678"), ("customer_id", "C-1"), by="a person"
+    )
 
 
 async def owners(bench: JourneyBench) -> dict[str, Any]:
@@ -56,6 +61,9 @@ async def test_the_same_evidence_does_not_join_them_again(bench: JourneyBench) -
     await bench.apply()
     await take_back(bench)
     bench.log.append(0, touchpoint("wrong again", 10, customer=BOTH))
+    await bench.apply()
+    assert await bench.value("SELECT count(*) FROM journey.customers") == 1, "nothing is the telephone's alone"
+    bench.log.append(0, touchpoint("call", 20, customer=PHONE))
     await bench.apply()
     assert await bench.value("SELECT count(*) FROM journey.customers WHERE merged_into IS NULL") == 2
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 from tests.oracle.facts import Fact, Json, Key, fact
-from tests.oracle.identity import Components, Identifier
+from tests.oracle.identity import Identifier
 from tests.oracle.journeys import journeys
 from tests.oracle.shipped_rules import RULES, Found, Rule, find, history
+from tests.oracle.whose import Person, owners
 
 T = TypeVar("T")
 
@@ -21,10 +22,13 @@ class Expected:
     """What must stand in the end. Ids of customers and journeys are opaque, so only who belongs together is said."""
 
     customers: frozenset[frozenset[Identifier]]
-    """Identifiers by person."""
+    """Identifiers by person, of those who have a touchpoint."""
 
     touchpoints: dict[Key, bool]
     """Every touchpoint, and whether it is late."""
+
+    whose: dict[Key, frozenset[Identifier]]
+    """The person that has each touchpoint."""
 
     journeys: frozenset[frozenset[Key]]
     """Touchpoints by journey; late ones are in none."""
@@ -42,27 +46,27 @@ class Expected:
 def expect(documents: Iterable[Json], rules: Sequence[Rule] = RULES) -> Expected:
     """Work out what must stand, from accepted touchpoints in any order, each once."""
     facts = [fact(one) for one in documents]
-    components = Components(facts)
-    people = {root: frozenset(held) for root, held in components.all().items()}
-    told: dict[Identifier, list[Fact]] = {}
+    whose = owners(facts)
+    told: dict[Person, list[Fact]] = {}
     for one in facts:
         if not one.late:
-            told.setdefault(components.owner(one), []).append(one)
+            told.setdefault(whose[one.key], []).append(one)
     stories: list[frozenset[Key]] = []
     frictions: dict[str, Found] = {}
     person_of: dict[str, frozenset[Identifier]] = {}
     groups: list[frozenset[str]] = []
-    for root, mine in told.items():
+    for person, mine in told.items():
         mine.sort(key=lambda one: one.order)
         journey_of = journeys(mine)
         found = find(history(mine, journey_of), rules)
         frictions.update(found)
-        person_of.update(dict.fromkeys(found, people[root]))
+        person_of.update(dict.fromkeys(found, person))
         stories += _grouped((one.key, journey_of[one.key]) for one in mine)
         groups += _grouped((name, journey_of[one.anchor.key]) for name, one in found.items())
     return Expected(
-        customers=frozenset(people.values()),
+        customers=frozenset(whose.values()),
         touchpoints={one.key: one.late for one in facts},
+        whose=whose,
         journeys=frozenset(stories),
         frictions=frictions,
         person_of=person_of,

@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from services.journey import policies
-from services.journey.domain.identity import KnownCustomer, KnownIdentity, identity_evidence, plan
+from services.journey.domain.identity.planning import KnownCustomer, KnownIdentity, identity_evidence, plan
 from services.journey.domain.names import timer_id
 from services.journey.domain.projection import Projection, project
 from services.journey.domain.rules.book import Rulebook
@@ -30,6 +30,7 @@ from tests.oracle.facts import fact
 from tests.oracle.identity import Components
 from tests.oracle.shipped_rules import LEVEL_RULES as BY_LEVEL
 from tests.oracle.shipped_rules import RULES
+from tests.oracle.whose import owners
 
 Json = dict[str, Any]
 
@@ -40,30 +41,28 @@ def _recorded(document: Json) -> RecordedTouchpoint:
 
 
 def _people(documents: list[Json]) -> list[list[RecordedTouchpoint]]:
-    facts = {(one["source"], one["id"]): fact(one) for one in documents}
-    components = Components(facts.values())
+    whose = owners([fact(one) for one in documents])
     people: dict[object, list[RecordedTouchpoint]] = {}
     for one in documents:
-        owner = components.owner(facts[one["source"], one["id"]])
-        people.setdefault(owner, []).append(_recorded(one))
+        people.setdefault(whose[one["source"], one["id"]], []).append(_recorded(one))
     return list(people.values())
 
 
 def _customers(documents: Sequence[Json], size: int) -> set[frozenset[tuple[str, str]]]:
     """Identifiers by customer, when the touchpoints are planned `size` at a time, each batch in event order."""
     policy, ids = policies.identity(), count(1)
-    owners: dict[tuple[str, str], Any] = {}
+    known: dict[tuple[str, str], Any] = {}
     kept: dict[Any, KnownCustomer] = {}
     for first in range(0, len(documents), size):
         batch = [msgspec.convert(one, Touchpoint) for one in documents[first : first + size]]
         evidence = [identity_evidence(one, policy) for one in sorted(batch, key=lambda one: one.order)]
-        planned = plan(evidence, KnownIdentity(owners=owners, customers=kept), policy, lambda: UUID(int=next(ids)))
+        planned = plan(evidence, KnownIdentity(owners=known, customers=kept), policy, lambda: UUID(int=next(ids)))
         into = {merge.absorbed: merge.survivor for merge in planned.merges}
-        owners = {key: into.get(owner, owner) for key, owner in (owners | dict(planned.attached)).items()}
+        known = {key: into.get(owner, owner) for key, owner in (known | dict(planned.attached)).items()}
         for customer in planned.created:
             kept[customer] = KnownCustomer(id=customer, sequence=len(kept), identifiers=0, merges=0)
     groups: defaultdict[Any, set[tuple[str, str]]] = defaultdict(set)
-    for key, owner in owners.items():
+    for key, owner in known.items():
         groups[owner].add(key)
     return {frozenset(held) for held in groups.values()}
 
@@ -131,7 +130,8 @@ def both(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 @pytest.mark.parametrize("seed", [11, 12, 13])
 def test_customers_are_the_same_however_the_arrivals_are_cut(seed: int, size: int) -> None:
     documents = make(seed, 6000, NOON).touchpoints
-    assert _customers(documents, size) == expect(documents).customers
+    components = Components([fact(one) for one in documents])
+    assert _customers(documents, size) == {frozenset(held) for held in components.all().values()}
 
 
 def test_journeys_are_the_same(both: tuple[Expected, list[Projection]]) -> None:

@@ -14,8 +14,8 @@ from services.journey.consume.dead_letters import DeadLetter
 from services.journey.consume.decoding import BatchRecord, DecodedRecord, PoisonCode, decode_record
 from services.journey.consume.progress import PartitionMark
 from services.journey.domain.comparison.changes import diff
-from services.journey.domain.identity import (
-    IdentifierKey,
+from services.journey.domain.identity.facts import IdentifierKey
+from services.journey.domain.identity.planning import (
     IdentityPlan,
     KnownCustomer,
     KnownIdentity,

@@ -132,6 +132,18 @@ async def _state(connection: Connection, line: str, now: Callable[[], datetime])
                 "journey.rule_failures와 워커 로그를 확인하고, 규칙을 고친 뒤 워커를 다시 시작하세요",
             ),
         ),
+        _counted(
+            "identity",
+            worker.shared_identifiers,
+            say(
+                "identifiers are shared by many people, and link nobody",
+                "여러 사람이 함께 써서 연결에 쓰지 않는 식별자",
+            ),
+            say(
+                "`waymark identity show` lists them: a shop's telephone is right; block a placeholder at its source",
+                "`waymark identity show`로 보세요. 매장 전화는 정상, 자리 채움 값은 보내는 쪽에서 막으세요",
+            ),
+        ),
         _outbox(worker.unpublished + inbox.unpublished, max(worker.oldest_unpublished_s, inbox.oldest_unpublished_s)),
         *examine_teams(inbox.reachability, now()),
     ]

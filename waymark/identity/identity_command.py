@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from waymark.console import err, out, print_json, say
+from waymark.identity import word_commands
 from waymark.options import AsJson, examples
 
 if TYPE_CHECKING:
@@ -26,7 +27,6 @@ Repair = Annotated[
 def register(app: typer.Typer) -> None:
     """Add the command group."""
     group = typer.Typer(no_args_is_help=True)
-    group.callback()(_group)
     group.command(
         "check",
         help=say(
@@ -37,11 +37,8 @@ def register(app: typer.Typer) -> None:
         ),
         epilog=examples("waymark identity check", "waymark identity check --repair", "waymark identity check --json"),
     )(check)
+    word_commands.register(group)
     app.add_typer(group, name="identity", help=say("Who is who.", "누가 누구인지."))
-
-
-def _group() -> None:
-    """Keep `check` a command of the group while it is the only one."""
 
 
 def check(*, repair: Repair = False, as_json: AsJson = False) -> None:
@@ -111,9 +108,9 @@ _SENTENCES = {
         "links stand between two customers who are one",
         "개의 링크가 실제로는 한 사람인 두 고객 사이에 있습니다",
     ),
-    "customers_without_links": (
-        "customers are held together by no link",
-        "명의 고객이 링크 없이 묶여 있습니다",
+    "customers_unsettled": (
+        "customers are not what the links make of them",
+        "명의 고객이 링크가 말하는 것과 다르게 묶여 있습니다",
     ),
     "touchpoints_elsewhere": (
         "touchpoints are not with the customer of their strongest identifier",
@@ -128,8 +125,8 @@ _SENTENCES = {
         "명의 고객에 식별자나 병합 수가 잘못 적혀 있습니다",
     ),
     "merged": ("customers merged", "명의 고객을 병합함"),
-    "quarantined": ("links put into quarantine: a cap forbids them", "개의 링크를 한도 때문에 격리함"),
-    "separated": ("customers made of what no link held", "명의 고객을 링크가 없어 나눔"),
+    "quarantined": ("links not followed any more", "개의 링크를 더 이상 따르지 않음"),
+    "separated": ("customers split off", "명의 고객을 나눔"),
     "touchpoints_moved": ("touchpoints moved", "개의 접점을 옮김"),
     "journeys_renewed": ("journeys projected anew", "개의 여정을 다시 계산함"),
     "counts_corrected": ("numbers corrected", "개의 수를 바로잡음"),

@@ -17,15 +17,15 @@ import msgspec
 from services.ingest.inspector.masking import name, shape
 from services.journey import policies
 from services.journey.administration import check_tables
-from services.journey.apply.resolution import IdentityResolver
-from services.journey.domain.identity import IdentifierKey
+from services.journey.domain.identity.facts import IdentifierKey
 from services.journey.repair.check import IdentityChecker, IdentityFindings
 from services.journey.repair.differences import IdentityDifference
 from services.journey.repair.fix import IdentityRepairer, RepairCounts
-from services.journey.repair.unmerge import Unmerger
 from services.journey.rulebook import rules_file
 from services.journey.rulebook.rules_file import ResolvedRules
 from services.journey.settings import WorkerSettings
+from services.journey.settle.resettling import IdentityResettler
+from services.journey.settle.settling import IdentitySettler
 from services.journey.versions import storing
 from services.journey.versions.in_force import PolicyCache
 from services.journey.worker import build_renewer, read_policy
@@ -85,7 +85,9 @@ class LedgerReport:
 
 
 @dataclass(frozen=True, slots=True)
-class _RepairTerms:
+class RepairTerms:
+    """The settings of a worker, and the rules that they name."""
+
     settings: WorkerSettings
     rules: ResolvedRules
 
@@ -104,7 +106,7 @@ def check(url: str, environ: Mapping[str, str], told: Told, *, repair: bool) -> 
     logs.configure("identity", "WARNING", "text")
     _reach(url)
     try:
-        return asyncio.run(_check(url, _RepairTerms(settings, rules), told, repair=repair))
+        return asyncio.run(_check(url, RepairTerms(settings, rules), told, repair=repair))
     except ConcurrentChangeError as error:
         raise CommandError("customers kept merging meanwhile; what is mended is kept: run it again") from error
     except pools.TRANSIENT as error:
@@ -120,14 +122,14 @@ def _reach(url: str) -> None:
         raise CommandError(str(error), exit_code=2) from error
 
 
-async def _check(url: str, terms: _RepairTerms, told: Told, *, repair: bool) -> LedgerReport:
+async def _check(url: str, terms: RepairTerms, told: Told, *, repair: bool) -> LedgerReport:
     begun = time.monotonic()
     pool = await pools.create_pool(
         url, application_name="waymark-identity", size=2, statement_timeout_s=STATEMENT_TIMEOUT_S
     )
     try:
         repairer = await _mender(pool, terms) if repair else None
-        report = await _repeat(IdentityChecker(pool=pool, policy=policies.identity()), repairer, told)
+        report = await _repeat(IdentityChecker(pool=pool, settler=_settler()), repairer, told)
     finally:
         await pools.close_pool(pool)
     report.seconds = time.monotonic() - begun
@@ -190,7 +192,7 @@ def _shown(page: IdentityFindings) -> list[tuple[IdentityDifference, int, list[d
     ]
     return [
         (IdentityDifference.SPLIT, len(page.split), split),
-        (IdentityDifference.HELD_WITHOUT_LINK, len(page.unheld), _customers(page.unheld)),
+        (IdentityDifference.UNSETTLED, len(page.unsettled), _customers(page.unsettled_customers)),
         (IdentityDifference.TOUCHPOINT, len(page.strays), strays),
         (IdentityDifference.JOURNEY, len(page.journeys), journeys),
         (IdentityDifference.COUNT, len(page.miscounted), _customers(page.miscounted)),
@@ -206,15 +208,19 @@ def _masked(key: IdentifierKey) -> str:
     return f"{name(type_)}:{shape(value)}"
 
 
-async def _mender(pool: Pool, terms: _RepairTerms) -> IdentityRepairer:
-    """Return what repairs; it stores the first version of the rules where no worker has yet."""
+def _settler() -> IdentitySettler:
+    return IdentitySettler(policy=policies.identity(), constraints=policies.constraints(), new_id=new_id)
+
+
+async def _mender(pool: Pool, terms: RepairTerms) -> IdentityRepairer:
+    resettler = await resettler_of(pool, terms)
+    return IdentityRepairer(pool=pool, resettler=resettler, renewer=resettler.renewer)
+
+
+async def resettler_of(pool: Pool, terms: RepairTerms) -> IdentityResettler:
+    """Return what settles again; it stores the first version of the rules where no worker has yet."""
     async with pools.transaction(pool) as connection:
         first = storing.first_rules(terms.rules, file=terms.settings.rules)
         await storing.begin(connection, first, named=False)
-    policy, renewer = policies.identity(), build_renewer(terms.settings, await read_policy(pool), PolicyCache())
-    return IdentityRepairer(
-        pool=pool,
-        resolver=IdentityResolver(policy=policy, new_id=new_id),
-        renewer=renewer,
-        unmerger=Unmerger(pool=pool, policy=policy, renewer=renewer, new_id=new_id),
-    )
+    renewer = build_renewer(terms.settings, await read_policy(pool), PolicyCache())
+    return IdentityResettler(pool=pool, settler=_settler(), renewer=renewer)

@@ -10,10 +10,15 @@ from datetime import timedelta
 from services.journey.apply.transaction import BatchTransaction
 from services.journey.consume.decoding import BatchRecord, decode_record
 from services.journey.consume.intake import Chunk, Intake
+from services.journey.domain.identity.facts import IdentifierKey
 from services.journey.failpoints import WorkerFailpoint
+from services.journey.settle.settling import WidenedPartError
 from services.runtime.log.applying import BatchApplier, RetryReason
-from services.runtime.log.batch import Run, gather
+from services.runtime.log.batch import Batch, Run, gather
 from services.runtime.process.garbage_collection import without_collection
+
+WIDENINGS = 20
+"""How often more identifiers are locked for one batch; what still needs more is tried again from the beginning."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -26,7 +31,7 @@ class Applier:
     _applier: BatchApplier[BatchRecord] = field(init=False)
 
     def __post_init__(self) -> None:
-        self._applier = BatchApplier(attempt=self.attempt.apply, lost=self._lose, again=self._count_retry)
+        self._applier = BatchApplier(attempt=self._attempt, lost=self._lose, again=self._count_retry)
 
     async def apply(self, chunks: Sequence[Chunk]) -> None:
         """Decode and apply the records in `chunks`, or find that another worker owns their partitions.
@@ -45,6 +50,16 @@ class Applier:
             await self._applier.apply(batch)
         finally:
             self.intake.applying = False
+
+    async def _attempt(self, batch: Batch[BatchRecord], *, bury: bool) -> None:
+        """Try to apply a batch, with more identifiers locked each time that some are missing."""
+        widened: frozenset[IdentifierKey] = frozenset()
+        for _ in range(WIDENINGS):
+            try:
+                return await self.attempt.apply(batch, bury=bury, widened=widened)
+            except WidenedPartError as error:
+                widened |= error.keys
+        return await self.attempt.apply(batch, bury=bury, widened=widened)
 
     def _lose(self, run: Run[BatchRecord]) -> None:
         self.attempt.metrics.stream.partitions_fenced.inc()

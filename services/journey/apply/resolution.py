@@ -1,45 +1,67 @@
 """Finds the customers of touchpoints: reads and locks what is known, lets the domain plan, and writes the plan.
 
-Which identifiers may link, and who survives a merge, is left to `services.journey.domain.identity`.
+Which identifiers may link, and who survives a merge, is left to `services.journey.domain.identity.planning`.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Final
 from uuid import UUID
 
-from services.journey.domain.identity import (
+from services.journey.domain.identity.constraints import ConstraintPolicy
+from services.journey.domain.identity.facts import IdentifierKey, LinkKey
+from services.journey.domain.identity.planning import (
     CustomerMerge,
-    IdentifierKey,
     IdentifierLink,
     IdentityEvidence,
     IdentityPlan,
     IdentityPolicy,
     KnownCustomer,
     KnownIdentity,
-    LinkKey,
-    QuarantinedLink,
     counted_links,
     identity_evidence,
     plan,
 )
+from services.journey.domain.identity.screening import EvidenceGroup, KnownLink, TouchedLedger, is_plain, screen
 from services.journey.domain.names import CustomerId
-from services.journey.domain.touchpoint import Touchpoint, TouchpointKey
-from services.journey.store import customers, identifiers
-from services.journey.store.customers import LockedCustomer, MergeRow
-from services.journey.store.identifiers import IdentifierMention, KeptLink, LinkRow
+from services.journey.domain.touchpoint import OrderKey, Touchpoint, TouchpointKey
+from services.journey.renew.customer_update import Relocation
+from services.journey.renew.renewal import NOTHING_MOVED
+from services.journey.settle.part_reading import PartTooLargeError
+from services.journey.settle.settlement_writer import write_settlement
+from services.journey.settle.settling import IdentitySettler, SettlementDraft, SettlementScope, link_facts
+from services.journey.store import customers, identifiers, identity_ledger
+from services.journey.store.customers import LockedCustomer, MergeRow, SurvivingCustomer
+from services.journey.store.identifiers import IdentifierMention, KeptLink, LinkRow, TouchedIdentifiers
 from services.runtime.postgres.pools import ConcurrentChangeError, Connection
+from services.runtime.telemetry.logs import get_logger
+
+_log = get_logger(__name__)
+
+OVERFULL: Final = "too_many_connected"
+"""Why a link is in quarantine that connects more identifiers than are settled at once."""
+
+_ALWAYS: Final[OrderKey] = (datetime(1, 1, 1, tzinfo=UTC), 0, "", "")
+"""Before every touchpoint: nothing says anything new about a link that was retracted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentityResolution:
-    """The customers of the touchpoints. All of them are locked, and none of them is merged away."""
+    """The customers of the touchpoints. All of them are locked, and none of them is merged away.
+
+    `disturbed` are customers whose touchpoints moved, or to whom some moved, with those they came from; `relocation`
+    says which. `refused` counts links that are not followed, by reason.
+    """
 
     owners: Mapping[TouchpointKey, CustomerId] = field(default_factory=dict)
     absorbed: Mapping[CustomerId, Sequence[UUID]] = field(default_factory=dict)
     new_identifiers: Mapping[CustomerId, int] = field(default_factory=dict)
     nobody: frozenset[TouchpointKey] = frozenset()
-    quarantined: Sequence[QuarantinedLink] = ()
+    refused: Mapping[str, int] = field(default_factory=dict)
+    disturbed: Mapping[CustomerId, Sequence[UUID]] = field(default_factory=dict)
+    relocation: Relocation = NOTHING_MOVED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +69,7 @@ class IdentityResolver:
     """Resolves the customers of touchpoints, one transaction at a time."""
 
     policy: IdentityPolicy
+    constraints: ConstraintPolicy
     new_id: Callable[[], UUID]
 
     def evidence(self, touchpoints: Sequence[Touchpoint]) -> list[IdentityEvidence]:
@@ -54,30 +77,123 @@ class IdentityResolver:
         ordered = sorted(touchpoints, key=lambda touchpoint: touchpoint.order)
         return [identity_evidence(touchpoint, self.policy) for touchpoint in ordered]
 
-    async def resolve(self, connection: Connection, evidence: Sequence[IdentityEvidence]) -> IdentityResolution:
+    async def resolve(
+        self,
+        connection: Connection,
+        evidence: Sequence[IdentityEvidence],
+        widened: Collection[IdentifierKey] = (),
+    ) -> IdentityResolution:
         """Return the customer of each piece of `evidence`, and write identifiers, links, customers and merges.
 
+        `widened` are identifiers to lock and settle besides: those that an attempt before named in its error.
+
         Raises:
-            ConcurrentChangeError: see the class.
+            WidenedPartError: more identifiers must be locked; begin again with these.
+            ConcurrentChangeError: somebody else merged a customer meanwhile; begin again.
         """
         if not evidence:
             return IdentityResolution()
         mentions = mentions_in(evidence)
-        pointed = await identifiers.touch(connection, mentions)
+        if widened:
+            await identifiers.lock(connection, mentions.keys() | set(widened))
+        touched = await identifiers.touch(connection, mentions)
+        pointed = touched.pointed
         links = await _kept_links(connection, evidence)
-        known, roots = await _known(connection, links, pointed)
-        planned = plan(evidence, known, self.policy, self.new_id)
+        survivors = await customers.survivors(connection, set(pointed.values())) if pointed else {}
+        screened = await self._screen(connection, evidence, _ledger(touched, links, survivors))
+        draft, overfull = await self._settle(connection, evidence, screened, widened)
+        left = [one for one in evidence if draft is None or one.touchpoint.key not in draft.owners]
+        mine = {key: customer for key, customer in pointed.items() if draft is None or key not in draft.keys}
+        links |= overfull
+        known, roots = await _known(connection, links, mine, survivors, draft)
+        planned = plan(left, known, self.policy, self.new_id)
         if planned.created:
             await customers.create(connection, planned.created)
         if planned.merges:
             await customers.absorb(connection, [_absorption(merge) for merge in planned.merges])
         await _keep_links(connection, planned, links)
-        if owners := new_owners(planned, {key: (raw, roots[raw]) for key, raw in pointed.items()}):
+        if owners := new_owners(planned, {key: (raw, roots[raw]) for key, raw in mine.items()}):
             await identifiers.point(connection, owners)
-        unclaimed = mentions.keys() - pointed.keys() - {key for key, _ in planned.attached}
+        relocation = NOTHING_MOVED if draft is None else await write_settlement(connection, draft)
+        settled: Set[IdentifierKey] = frozenset() if draft is None else draft.keys
+        unclaimed = touched.fresh - {key for key, _ in planned.attached} - settled
         if unclaimed:
             await identifiers.drop_new(connection, unclaimed)
-        return _resolution(planned)
+        if proved := touched.newly_proved - settled:
+            await identifiers.count_proof(connection, proved)
+        return _resolution(planned, draft, relocation)
+
+    async def _settle(
+        self,
+        connection: Connection,
+        evidence: Sequence[IdentityEvidence],
+        contested: Sequence[IdentityEvidence],
+        widened: Collection[IdentifierKey],
+    ) -> tuple[SettlementDraft | None, Mapping[LinkKey, KeptLink]]:
+        """Draft the settlement of what is contested, if anything is.
+
+        Where more is connected than is settled at once, the new links are put into quarantine instead, and returned.
+        """
+        if not contested and not widened:
+            return None, {}
+        settler = IdentitySettler(policy=self.policy, constraints=self.constraints, new_id=self.new_id)
+        locked = {key for one in evidence for key in (*one.keys, *one.others)}.union(widened)
+        try:
+            scope = SettlementScope(contested=contested, evidence=evidence, locked=locked, also=widened)
+            return await settler.draft(connection, scope), {}
+        except PartTooLargeError:
+            rows = [
+                LinkRow(key=key, state="quarantined", reason=OVERFULL, verified=one.verified, first=one.first)
+                for key, one in link_facts(contested).items()
+            ]
+            known = await identifiers.links(connection, [row.key for row in rows]) if rows else {}
+            new = [row for row in rows if row.key not in known]
+            if new:
+                await identifiers.keep_links(connection, new)
+            _log.warning("too many identifiers are connected; new links are in quarantine", links=len(new))
+            return None, {row.key: KeptLink(state="refused", verified=row.verified, first=row.first) for row in rows}
+
+    async def _screen(
+        self, connection: Connection, evidence: Sequence[IdentityEvidence], ledger: TouchedLedger
+    ) -> list[IdentityEvidence]:
+        """Return the evidence that only a settlement can decide."""
+        screened = screen(evidence, ledger, self.constraints)
+        await self._judge_groups(connection, screened.groups)
+        return [one for group in screened.groups if group.contested for one in group.evidence]
+
+    async def _judge_groups(self, connection: Connection, groups: Sequence[EvidenceGroup]) -> None:
+        """Find the groups whose customers would touch a constraint if they were one."""
+        waiting = [group for group in groups if not group.contested]
+        involved = {customer for group in waiting for customer in group.customers}
+        theirs = await identity_ledger.identifiers_of(connection, involved) if involved else {}
+        by_customer: dict[UUID, list[IdentifierKey]] = {}
+        for key, record in theirs.items():
+            if record.root is not None:
+                by_customer.setdefault(record.root, []).append(key)
+        known = {key for key, record in theirs.items() if record.verified}
+        for group in waiting:
+            proved = known.union(
+                (type_, one.touchpoint.customer[type_].value)
+                for one in group.evidence
+                for type_, _ in one.keys
+                if one.touchpoint.customer[type_].verified
+            )
+            everything = group.identifiers.union(key for one in group.customers for key in by_customer.get(one, ()))
+            group.contested = not is_plain(everything, proved, self.constraints)
+
+
+def _ledger(
+    touched: TouchedIdentifiers, links: Mapping[LinkKey, KeptLink], survivors: Mapping[UUID, SurvivingCustomer]
+) -> TouchedLedger:
+    return TouchedLedger(
+        owners={key: CustomerId(survivors[customer].customer_id) for key, customer in touched.pointed.items()},
+        fresh=touched.fresh,
+        unsettled=touched.unsettled,
+        newly_proved=touched.newly_proved,
+        contested={CustomerId(one.customer_id) for one in survivors.values() if one.contested},
+        links={key: KnownLink(kept.first, kept.verified) for key, kept in links.items() if kept.state != "retracted"}
+        | {key: KnownLink(_ALWAYS, True) for key, kept in links.items() if kept.state == "retracted"},
+    )
 
 
 async def _kept_links(connection: Connection, evidence: Sequence[IdentityEvidence]) -> dict[LinkKey, KeptLink]:
@@ -87,17 +203,22 @@ async def _kept_links(connection: Connection, evidence: Sequence[IdentityEvidenc
 
 
 async def _known(
-    connection: Connection, links: Mapping[LinkKey, KeptLink], pointed: Mapping[IdentifierKey, UUID]
+    connection: Connection,
+    links: Mapping[LinkKey, KeptLink],
+    pointed: Mapping[IdentifierKey, UUID],
+    survivors: Mapping[UUID, SurvivingCustomer],
+    draft: SettlementDraft | None,
 ) -> tuple[KnownIdentity, Mapping[UUID, UUID]]:
-    roots = await customers.roots(connection, set(pointed.values())) if pointed else {}
-    wanted = set(roots.values())
+    """Lock everybody concerned, and return what the plan needs to know."""
+    roots = {customer: survivors[customer].customer_id for customer in pointed.values()}
+    wanted = set(roots.values()).union(draft.customers if draft is not None else ())
     locked = await customers.lock(connection, wanted) if wanted else {}
     if locked.keys() != wanted:
         raise ConcurrentChangeError
     known = KnownIdentity(
         owners={key: CustomerId(roots[customer]) for key, customer in pointed.items()},
         customers={CustomerId(customer): _known_customer(row) for customer, row in locked.items()},
-        retracted={key for key, kept in links.items() if kept.retracted},
+        not_followed={key for key, kept in links.items() if not kept.followed},
     )
     return known, roots
 
@@ -126,7 +247,7 @@ def mentions_in(evidence: Sequence[IdentityEvidence]) -> dict[IdentifierKey, Ide
     mentions: dict[IdentifierKey, IdentifierMention] = {}
     for one in evidence:
         touchpoint = one.touchpoint
-        for key in one.keys:
+        for key in (*one.keys, *one.others) if one.others else one.keys:
             verified = touchpoint.customer[key[0]].verified
             mention = mentions.get(key)
             if mention is None:
@@ -147,16 +268,38 @@ def _known_customer(row: LockedCustomer) -> KnownCustomer:
     )
 
 
-def _resolution(planned: IdentityPlan) -> IdentityResolution:
+def _resolution(planned: IdentityPlan, draft: SettlementDraft | None, relocation: Relocation) -> IdentityResolution:
     absorbed: dict[CustomerId, list[UUID]] = {}
     for merge in planned.merges:
         absorbed.setdefault(merge.survivor, []).append(merge.absorbed)
-    return IdentityResolution(
+    refused = Counter(str(one.reason) for one in planned.quarantined)
+    resolution = IdentityResolution(
         owners=planned.customers,
         absorbed=absorbed,
         new_identifiers=Counter(customer for _, customer in planned.attached),
         nobody=frozenset(planned.nobody),
-        quarantined=planned.quarantined,
+        refused=refused,
+    )
+    return resolution if draft is None else _with_settlement(resolution, draft, relocation)
+
+
+def _with_settlement(plain: IdentityResolution, draft: SettlementDraft, relocation: Relocation) -> IdentityResolution:
+    absorbed = {survivor: list(gone) for survivor, gone in plain.absorbed.items()}
+    for gone, heir in draft.absorbed.items():
+        absorbed.setdefault(heir, []).append(gone)
+    disturbed: dict[CustomerId, set[UUID]] = {}
+    for moved in draft.moved:
+        came_from = CustomerId(moved.came_from)
+        disturbed.setdefault(CustomerId(moved.goes_to), set()).add(came_from)
+        disturbed.setdefault(draft.absorbed.get(came_from, came_from), set())
+    return IdentityResolution(
+        owners={**plain.owners, **draft.owners},
+        absorbed=absorbed,
+        new_identifiers=plain.new_identifiers,
+        nobody=plain.nobody,
+        refused=Counter(plain.refused) + draft.refused,
+        disturbed={customer: sorted(givers) for customer, givers in disturbed.items()},
+        relocation=relocation,
     )
 
 
@@ -180,7 +323,5 @@ def _link_row(link: IdentifierLink, state: str, reason: str) -> LinkRow:
         state=state,
         reason=reason,
         verified=link.verified,
-        source=evidence.source,
-        touchpoint_id=evidence.id,
-        occurred_at=evidence.occurred_at,
+        first=evidence.order,
     )

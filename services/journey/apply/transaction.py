@@ -4,7 +4,7 @@ Everything commits together with the progress, or not at all. When to try again 
 """
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 
 from services.journey.apply.batch_metrics import AppliedBatch, count_batch
@@ -13,6 +13,7 @@ from services.journey.apply.resolution import IdentityResolution, IdentityResolv
 from services.journey.consume import dead_letters
 from services.journey.consume.decoding import BatchRecord, DecodedRecord, PoisonCode
 from services.journey.consume.progress import PROGRESS
+from services.journey.domain.identity.facts import IdentifierKey
 from services.journey.domain.names import CustomerId
 from services.journey.failpoints import Failpoints, WorkerFailpoint
 from services.journey.metrics import WorkerMetrics
@@ -46,10 +47,13 @@ class BatchTransaction:
     after_commit: Callable[[], None]
     step: ProgressCallback = ignore_progress
 
-    async def apply(self, batch: Batch[BatchRecord], *, bury: bool) -> None:
+    async def apply(self, batch: Batch[BatchRecord], *, bury: bool, widened: Collection[IdentifierKey] = ()) -> None:
         """Apply those records of `batch` that are not applied yet; with `bury`, only make them dead letters.
 
+        `widened` are identifiers to lock besides, which an attempt before named in its error.
+
         Raises:
+            WidenedPartError: more identifiers must be locked; nothing is committed.
             FencedError, HoleInProgressError, ConcurrentChangeError, DeadLetterLimitError: nothing is committed.
         """
         await self.failpoints.reached(WorkerFailpoint.BEFORE_TRANSACTION)
@@ -59,12 +63,13 @@ class BatchTransaction:
                 held = await PROGRESS.lock(connection, self.line, [run.claim.partition for run in batch.runs])
                 batch = judge(batch, held)
                 filtered = bury_batch(batch) if bury else await filter_duplicates(connection, batch)
-                resolution = await self.resolver.resolve(connection, self.resolver.evidence(filtered.touchpoints))
+                evidence = self.resolver.evidence(filtered.touchpoints)
+                resolution = await self.resolver.resolve(connection, evidence, widened)
                 filtered.refuse_fresh(resolution.nobody, PoisonCode.NO_USABLE_IDENTIFIER)
                 self.step()
                 await self.failpoints.reached(WorkerFailpoint.MID_TRANSACTION)
                 updates = customer_updates(filtered.fresh.values(), resolution)
-                written = await self.renewer.renew(connection, updates, self.step)
+                written = await self.renewer.renew(connection, updates, self.step, resolution.relocation)
                 applied = account_for(batch, filtered, resolution, written)
                 self.limit.admit(applied.dead)
                 await dead_letters.add(connection, self.line, filtered.letters)
@@ -80,13 +85,16 @@ def customer_updates(
     fresh: Iterable[DecodedRecord], resolution: IdentityResolution
 ) -> dict[CustomerId, CustomerUpdate]:
     """Return what is new about each customer, its records in the order of the log."""
-    theirs: dict[CustomerId, list[DecodedRecord]] = {customer: [] for customer in resolution.absorbed}
+    theirs: dict[CustomerId, list[DecodedRecord]] = {
+        customer: [] for customer in (*resolution.absorbed, *resolution.disturbed)
+    }
     for one in fresh:
         theirs.setdefault(resolution.owners[one.touchpoint.key], []).append(one)
     return {
         customer: CustomerUpdate(
             fresh=records,
             absorbed=resolution.absorbed.get(customer, ()),
+            gained_from=resolution.disturbed.get(customer, ()),
             new_identifiers=resolution.new_identifiers.get(customer, 0),
         )
         for customer, records in theirs.items()
@@ -105,7 +113,7 @@ def account_for(
         duplicates=filtered.duplicates,
         merges=sum(len(absorbed) for absorbed in resolution.absorbed.values()),
         refused=Counter(PoisonCode(letter.code) for letter in filtered.letters),
-        quarantined=Counter(str(one.reason) for one in resolution.quarantined),
+        quarantined=Counter(resolution.refused),
         dead=[(item.partition, item.offset) in broken for item in batch.items],
         written=written,
     )

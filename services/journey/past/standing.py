@@ -12,7 +12,8 @@ import msgspec
 
 from services.journey.domain.comparison.changes import ComparisonContext, CustomerChanges, StoredCustomer, diff
 from services.journey.domain.definitions.definition_book import DefinitionBook
-from services.journey.domain.identity import IdentifierKey, IdentityPolicy, components, counted_links, usable
+from services.journey.domain.identity.facts import IdentifierKey
+from services.journey.domain.identity.planning import IdentityPolicy, components, counted_links, usable
 from services.journey.domain.names import CustomerId, TimerId
 from services.journey.domain.projection import NO_DEFINITIONS, ProjectionPolicy, project
 from services.journey.domain.rules.book import Rulebook

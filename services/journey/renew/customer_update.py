@@ -1,21 +1,33 @@
 """The values that pass between resolving, renewing and writing: what is new about a customer, and what it changes."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from uuid import UUID
 
 from services.journey.consume.decoding import DecodedRecord
 from services.journey.domain.comparison.changes import CustomerChanges
 from services.journey.domain.names import CustomerId
 from services.journey.domain.projection import Projection
+from services.journey.domain.touchpoint import TouchpointKey
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Relocation:
+    """Touchpoints that moved between customers who go on. A friction goes where the one is that completed it."""
+
+    touchpoints: Mapping[TouchpointKey, UUID] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerUpdate:
-    """What is new about a customer: touchpoints, absorbed customers, and a number of identifiers. Empty for a timer."""
+    """What is new about a customer: touchpoints, absorbed customers, and a number of identifiers. Empty for a timer.
+
+    `gained_from` are customers who go on, and of whose touchpoints some are this customer's now.
+    """
 
     fresh: Sequence[DecodedRecord] = ()
     absorbed: Sequence[UUID] = ()
+    gained_from: Sequence[UUID] = ()
     new_identifiers: int = 0
 
     @property

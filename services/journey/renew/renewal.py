@@ -12,14 +12,14 @@ from itertools import zip_longest
 from uuid import UUID
 
 from services.journey.domain.comparison.changes import ComparisonContext, StoredCustomer, diff
-from services.journey.domain.friction import StoredFriction
+from services.journey.domain.friction import StoredFriction, decode
 from services.journey.domain.funnels import FunnelPassage
 from services.journey.domain.journey import StoredJourney
 from services.journey.domain.names import CustomerId
 from services.journey.domain.projection import ProjectionPolicy, project
 from services.journey.domain.timer import StoredTimer
 from services.journey.domain.touchpoint import RecordedTouchpoint, in_order
-from services.journey.renew.customer_update import CustomerComparison, CustomerUpdate
+from services.journey.renew.customer_update import CustomerComparison, CustomerUpdate, Relocation
 from services.journey.renew.writer import CustomerWriter, WriteCounts
 from services.journey.store import frictions, journeys, passages, timer_rows, touchpoints
 from services.journey.versions.in_force import HeldPolicies, PolicySource
@@ -38,6 +38,10 @@ BREATH_S = 0.5
 
 TURN_S = 0.002
 """Time after which comparing yields the event loop, first of all to the reading and writing of the other groups."""
+
+
+NOTHING_MOVED = Relocation()
+"""What most renewals are told of touchpoints that moved."""
 
 
 ProgressCallback = Callable[[], None]
@@ -78,6 +82,7 @@ class CustomerRenewer:
         connection: Connection,
         updates: Mapping[CustomerId, CustomerUpdate],
         step: ProgressCallback = ignore_progress,
+        relocation: Relocation = NOTHING_MOVED,
     ) -> WriteCounts:
         """Write the changes of each customer by the policies in force; `step` is called for each group."""
         written = WriteCounts()
@@ -85,14 +90,13 @@ class CustomerRenewer:
             return written
         now = (held := await self.policies.hold(connection)).now
         session = _Session(renewer=self, connection=connection, updates=updates, held=held, written=written, step=step)
-        customers = sorted(updates)
-        groups = [customers[first : first + GROUP] for first in range(0, len(customers), GROUP)]
+        groups = _groups(updates)
         kept = await session.load(groups[0])
         compared: Sequence[CustomerComparison] = ()
         for group, following in zip_longest(groups, groups[1:], fillvalue=()):
             done = asyncio.Event()
             async with run_beside("renewal", session.meanwhile(compared, following, done)) as moving:
-                compared = await self._compare(group, updates, kept, held)
+                compared = await self._compare(group, updates, kept, held, relocation)
                 done.set()
             kept = moving.result()
         await self.writer.write(connection, compared, now, written)
@@ -100,7 +104,12 @@ class CustomerRenewer:
         return written
 
     async def _compare(
-        self, group: Sequence[CustomerId], updates: Mapping[CustomerId, CustomerUpdate], kept: _Kept, held: HeldPolicies
+        self,
+        group: Sequence[CustomerId],
+        updates: Mapping[CustomerId, CustomerUpdate],
+        kept: _Kept,
+        held: HeldPolicies,
+        relocation: Relocation,
     ) -> list[CustomerComparison]:
         """Project each customer of a group, and compare the projection with what is stored."""
         loop = asyncio.get_running_loop()
@@ -111,7 +120,7 @@ class CustomerRenewer:
                 await asyncio.sleep(0)
                 turn_ends = loop.time() + TURN_S
             update = updates[customer]
-            recorded, stored = self._combine(customer, update, kept)
+            recorded, stored = self._combine(customer, update, kept, relocation)
             projection = project(
                 recorded, fired=stored.fired, rulebook=held.rulebook, policy=self.policy, definitions=held.definitions
             )
@@ -125,21 +134,45 @@ class CustomerRenewer:
         return comparisons
 
     def _combine(
-        self, customer: CustomerId, update: CustomerUpdate, kept: _Kept
+        self, customer: CustomerId, update: CustomerUpdate, kept: _Kept, relocation: Relocation
     ) -> tuple[list[RecordedTouchpoint], StoredCustomer]:
         """Return the history of a customer with what is new, and what is stored of it and of absorbed customers."""
         recorded = [*kept.histories.get(customer, ()), *(fresh.recorded for fresh in update.fresh if not fresh.late)]
         truncated = len(recorded) > self.history
         if truncated:
             recorded = sorted(recorded, key=in_order)[-self.history :]
-        everyone = (customer, *update.absorbed)
+        everyone = (customer, *update.absorbed, *update.gained_from)
+        frictions = [friction for one in everyone for friction in kept.frictions.get(one, ())]
+        journeys = [journey for one in everyone for journey in kept.journeys.get(one, ())]
+        if relocation.touchpoints:
+            mine = {customer, *update.absorbed}
+            frictions = [one for one in frictions if _is_with(one, mine, customer, relocation)]
+            journeys = [one for one in journeys if one.customer_id in mine]
         return recorded, StoredCustomer(
-            frictions=[friction for one in everyone for friction in kept.frictions.get(one, ())],
-            journeys=[journey for one in everyone for journey in kept.journeys.get(one, ())],
+            frictions=frictions,
+            journeys=journeys,
             timers=kept.timers.get(customer, ()),
-            passages=[passage for one in everyone for passage in kept.passages.get(one, ())],
+            passages=[passage for one in (customer, *update.absorbed) for passage in kept.passages.get(one, ())],
             truncated=truncated,
         )
+
+
+def _groups(updates: Mapping[CustomerId, CustomerUpdate]) -> list[Sequence[CustomerId]]:
+    """Return the customers in groups; those between whom touchpoints moved are in one, and so are read at one time."""
+    givers = {giver for update in updates.values() for giver in update.gained_from}
+    moved = sorted(
+        one for one, update in updates.items() if update.gained_from or not givers.isdisjoint((one, *update.absorbed))
+    )
+    rest = sorted(updates.keys() - set(moved))
+    groups: list[Sequence[CustomerId]] = [rest[first : first + GROUP] for first in range(0, len(rest), GROUP)]
+    return [moved, *groups] if moved else groups
+
+
+def _is_with(friction: StoredFriction, mine: set[UUID], customer: UUID, relocation: Relocation) -> bool:
+    """Return whether a stored friction is this customer's, after the touchpoint that completed it may have moved."""
+    completed_by = decode(friction.payload).touchpoints[-1]
+    moved_to = relocation.touchpoints.get((completed_by.source, completed_by.id))
+    return friction.customer_id in mine if moved_to is None else moved_to == customer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -163,7 +196,8 @@ class _Session:
             customer: _floor(histories[customer]) if len(histories.get(customer, ())) >= latest else None
             for customer in group
         }
-        absorbed = dict.fromkeys(one for customer in group for one in self.updates[customer].absorbed)
+        updates = [self.updates[customer] for customer in group]
+        absorbed = dict.fromkeys(one for update in updates for one in (*update.absorbed, *update.gained_from))
         return _Kept(
             histories=histories,
             journeys=await journeys.load(self.connection, {**since, **absorbed}),

@@ -161,7 +161,7 @@ async def _write_frictions(
     )
     if not changes:
         return []
-    absorbed = [absorbed for one in comparisons for absorbed in one.update.absorbed]
+    absorbed = [other for one in comparisons for other in (*one.update.absorbed, *one.update.gained_from)]
     outgoing, lost = await _write_changes(connection, changes, now, absorbed, written)
     if lost:
         holders = await frictions.holders(connection, [change.friction.id for _, change in lost])

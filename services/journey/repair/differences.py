@@ -7,7 +7,8 @@ from uuid import UUID
 
 import msgspec
 
-from services.journey.domain.identity import IdentifierKey, LinkKey, components
+from services.journey.domain.identity.facts import IdentifierKey, LinkKey
+from services.journey.domain.identity.planning import components
 
 
 class IdentityDifference(StrEnum):
@@ -16,8 +17,8 @@ class IdentityDifference(StrEnum):
     SPLIT = "links_across_customers"
     """An active link joins identifiers of two customers: they are one customer."""
 
-    HELD_WITHOUT_LINK = "customers_without_links"
-    """No links connect the identifiers of a customer: it is several customers."""
+    UNSETTLED = "customers_unsettled"
+    """The links, under their constraints, make other customers of the identifiers or the touchpoints of a customer."""
 
     TOUCHPOINT = "touchpoints_elsewhere"
     """A touchpoint is not with the customer of its strongest identifier."""

@@ -1,8 +1,8 @@
 """Repairs what differs from the ledger of links, in transactions like those of a batch.
 
-Customers that belong together are merged by the same resolver, under the same locks and within the same caps. What a
-customer holds wrongly is moved as in an unmerge. Each transaction takes a bounded number of links, or one customer, and
-checks again under its locks. Workers may therefore go on meanwhile, and the next check finds whatever was interrupted.
+Customers are settled again from the ledger as a worker settles them, under the same locks. What a customer holds
+wrongly besides is moved. Each transaction takes a bounded number of links, or one customer, and checks again under its
+locks. Workers may therefore go on meanwhile, and the next check finds whatever was interrupted.
 """
 
 from collections import defaultdict
@@ -13,16 +13,15 @@ from uuid import UUID
 
 import msgspec
 
-from services.journey.apply.resolution import IdentityResolver
-from services.journey.domain.identity import IdentityEvidence
+from services.journey.domain.identity.facts import IdentifierKey
 from services.journey.domain.names import CustomerId
-from services.journey.domain.touchpoint import Identifier, Touchpoint
+from services.journey.domain.touchpoint import Touchpoint
 from services.journey.renew.customer_update import CustomerUpdate
 from services.journey.renew.renewal import CustomerRenewer
 from services.journey.repair import ledger, stored_identity
 from services.journey.repair.check import IdentityFindings, MisplacedTouchpoint
 from services.journey.repair.stored_identity import LedgerLink, MisplacedJourney
-from services.journey.repair.unmerge import Unmerger
+from services.journey.settle.resettling import IdentityResettler
 from services.journey.store import customers
 from services.journey.store.customers import LockedCustomer, MergeRow
 from services.runtime.postgres.pools import ConcurrentChangeError, Connection, Pool, retrying, transaction
@@ -55,9 +54,8 @@ class IdentityRepairer:
     """Repairs the differences that the check found."""
 
     pool: Pool
-    resolver: IdentityResolver
+    resettler: IdentityResettler
     renewer: CustomerRenewer
-    unmerger: Unmerger
 
     async def repair(self, found: IdentityFindings) -> RepairCounts:
         """Repair one page, one transaction after the other.
@@ -66,15 +64,24 @@ class IdentityRepairer:
             ConcurrentChangeError: workers kept merging the customers; what is repaired stays repaired.
         """
         done = RepairCounts()
+        for keys in (*_portions(found.split, LINKS_AT_ONCE), *found.unsettled):
+            done.add(await self._settle(keys))
         work: list[Callable[[Connection], Awaitable[RepairCounts]]] = []
-        work += [partial(self._follow, links=links) for links in _portions(found.split, LINKS_AT_ONCE)]
-        work += [partial(self._separate, customer=customer) for customer in found.unheld]
         work += [partial(self._move, holder=holder, strays=strays) for holder, strays in _by_holder(found.strays)]
         work += [partial(self._renew, journey=journey) for journey in found.journeys]
         work += [partial(self._count, customer=customer) for customer in found.miscounted]
         for one in work:
             done.add(await self._apart(one))
         return done
+
+    async def _settle(self, keys: Collection[IdentifierKey]) -> RepairCounts:
+        result = await self.resettler.resettle(keys)
+        return RepairCounts(
+            merged=len(result.merged),
+            quarantined=result.links_refused,
+            separated=len(result.created),
+            touchpoints_moved=result.touchpoints_moved,
+        )
 
     async def _apart(self, work: Callable[[Connection], Awaitable[RepairCounts]]) -> RepairCounts:
         """Do `work` in a separate transaction, and again if a merge or a deadlock interfered."""
@@ -90,29 +97,6 @@ class IdentityRepairer:
                 if attempt == ATTEMPTS - 1:
                     raise
         raise AssertionError("the last attempt returns or raises")
-
-    async def _follow(self, connection: Connection, links: Sequence[LedgerLink]) -> RepairCounts:
-        """Follow links as if their first evidence came now; put those that a cap forbids into quarantine."""
-        await ledger.owners(connection, {key for link in links for key in link.key})
-        active = {
-            link.key
-            for link in await stored_identity.links_at(connection, {link.key[0] for link in links})
-            if link.active
-        }
-        evidence = [_first_evidence(link) for link in sorted(links, key=_first) if link.key in active]
-        resolution = await self.resolver.resolve(connection, evidence)
-        refused = [(one.link.key, str(one.reason)) for one in resolution.quarantined]
-        if refused:
-            await stored_identity.quarantine(connection, refused)
-        await self._recount(connection, list(resolution.absorbed))
-        updates = {customer: CustomerUpdate(absorbed=absorbed) for customer, absorbed in resolution.absorbed.items()}
-        await self._renew_all(connection, updates)
-        merged = sum(len(absorbed) for absorbed in resolution.absorbed.values())
-        return RepairCounts(merged=merged, quarantined=len(refused))
-
-    async def _separate(self, connection: Connection, customer: UUID) -> RepairCounts:
-        split = await self.unmerger.separate(connection, customer)
-        return RepairCounts(separated=len(split.new_customers), touchpoints_moved=split.touchpoints_moved)
 
     async def _move(self, connection: Connection, holder: UUID, strays: Sequence[MisplacedTouchpoint]) -> RepairCounts:
         """Move touchpoints to their customers. A holder without any identifier is merged instead."""
@@ -187,27 +171,9 @@ class IdentityRepairer:
         await self.renewer.renew(connection, updates)
 
 
-def _first(link: LedgerLink) -> tuple[object, ...]:
-    return link.occurred_at, link.source, link.touchpoint_id, link.key
-
-
-def _first_evidence(link: LedgerLink) -> IdentityEvidence:
-    """Return the first evidence of a link; retention may have removed the touchpoint itself."""
-    evidence = Touchpoint(
-        source=link.source,
-        id=link.touchpoint_id,
-        occurred_at=link.occurred_at,
-        received_at=link.occurred_at,
-        channel="",
-        kind="",
-        customer={type_: Identifier(value=value, verified=link.verified) for type_, value in link.key},
-    )
-    return IdentityEvidence(evidence, link.key)
-
-
-def _portions(links: Sequence[LedgerLink], most: int) -> Iterator[Sequence[LedgerLink]]:
+def _portions(links: Sequence[LedgerLink], most: int) -> Iterator[Collection[IdentifierKey]]:
     for first in range(0, len(links), most):
-        yield links[first : first + most]
+        yield {end for link in links[first : first + most] for end in link.key}
 
 
 def _by_holder(strays: Sequence[MisplacedTouchpoint]) -> Iterator[tuple[UUID, Sequence[MisplacedTouchpoint]]]:

@@ -52,22 +52,6 @@ async def identifiers_of(connection: Connection, customer: UUID) -> dict[Identif
     return {(row["type"], row["value"]): row["first_seen"] for row in rows}
 
 
-_HOLDING = """
-SELECT l.left_type, l.left_value, l.right_type, l.right_value FROM unnest($1::text[], $2::text[]) AS k (type, value)
-  JOIN journey.links AS l ON l.left_type = k.type AND l.left_value = k.value WHERE l.state <> 'retracted'"""
-
-
-async def holding_links(connection: Connection, keys: Collection[IdentifierKey]) -> list[LinkKey]:
-    """Return the links that connect the identifiers of one customer.
-
-    Links in quarantine are among them: if both ends belong to one customer, the link was followed after all, or need
-    not be.
-    """
-    ordered = sorted(keys)
-    rows = await connection.fetch(_HOLDING, [type_ for type_, _ in ordered], [value for _, value in ordered])
-    return [((row[0], row[1]), (row[2], row[3])) for row in rows]
-
-
 _TOUCHPOINTS = "SELECT payload FROM journey.touchpoints WHERE customer_id = $1"
 
 

@@ -3,7 +3,7 @@
 A page is read in one snapshot, so a transaction of a worker is seen whole or not at all.
 """
 
-from collections.abc import AsyncIterator, Collection, Sequence
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -25,16 +25,17 @@ _CUSTOMER = msgspec.json.Decoder(dict[str, Identifier])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerCounts:
-    """A surviving customer with the counts in its row, and the number of customers it has really absorbed."""
+    """A surviving customer with what its row says, and the number of customers it has really absorbed."""
 
     customer_id: UUID
+    contested: bool
     identifier_count: int
     merge_count: int
     absorbed: int
 
 
 _PAGE = """
-SELECT c.customer_id, c.identifier_count, c.merge_count,
+SELECT c.customer_id, c.contested, c.identifier_count, c.merge_count,
        (SELECT count(*) FROM journey.customers AS a WHERE a.merged_into = c.customer_id) AS absorbed
   FROM journey.customers AS c WHERE c.customer_id > $1 AND c.merged_into IS NULL ORDER BY c.customer_id LIMIT $2"""
 _HOW_MANY = "SELECT count(*) FROM journey.customers WHERE merged_into IS NULL"
@@ -146,6 +147,15 @@ async def touchpoints_of(connection: Connection, customers: Collection[UUID]) ->
         )
 
 
+_HOW_MANY_OF = "SELECT count(*) FROM journey.touchpoints WHERE customer_id = ANY($1)"
+
+
+async def how_many_touchpoints(connection: Connection, customers: Collection[UUID]) -> int:
+    """Return how many touchpoints these customers have."""
+    found: int = await connection.fetchval(_HOW_MANY_OF, list(customers))
+    return found
+
+
 _JOURNEYS = """
 SELECT DISTINCT j.journey_id, j.customer_id AS holder, t.customer_id AS owner
   FROM journey.touchpoints AS t JOIN journey.journeys AS j USING (journey_id)
@@ -167,20 +177,6 @@ class MisplacedJourney:
 async def journeys_astray(connection: Connection, customers: Collection[UUID]) -> list[MisplacedJourney]:
     """Return the journeys that belong to these customers and that another customer holds."""
     return [MisplacedJourney(**dict(row)) for row in await connection.fetch(_JOURNEYS, list(customers))]
-
-
-_QUARANTINE = """
-UPDATE journey.links AS l SET state = 'quarantined', reason = q.reason, changed_at = now()
-  FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[])
-       AS q (left_type, left_value, right_type, right_value, reason)
- WHERE l.left_type = q.left_type AND l.left_value = q.left_value
-   AND l.right_type = q.right_type AND l.right_value = q.right_value AND l.state = 'active'"""
-
-
-async def quarantine(connection: Connection, reasons: Sequence[tuple[LinkKey, str]]) -> None:
-    """Put links into quarantine, each with its reason."""
-    rows = [(*left, *right, reason) for (left, right), reason in reasons]
-    await connection.execute(_QUARANTINE, *([row[column] for row in rows] for column in range(5)))
 
 
 _COUNT_MERGES = """

@@ -1,27 +1,18 @@
-"""Retracts a link and splits the customer that only this link held together.
+"""What an operator says of two identifiers: the link between them counts no more, they are one, or they are not.
 
-The link stays in the ledger as retracted, so the same evidence does not join the two again. Touchpoints go with their
-strongest identifier and timers with their touchpoints. Journeys and frictions are projected anew for every customer
-involved.
+Each word is a fact in the ledger, with who said it and when. Then everything connected is settled again: touchpoints,
+journeys, frictions and timers go with their customers, and what came of it is looked up, not assumed.
 """
 
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from services.journey.domain.identity import IdentifierKey, IdentityPolicy, LinkKey, components, usable
-from services.journey.domain.names import CustomerId
-from services.journey.domain.touchpoint import Touchpoint
-from services.journey.renew.customer_update import CustomerUpdate
-from services.journey.renew.renewal import CustomerRenewer
+from services.journey.domain.identity.facts import IdentifierKey, LinkKey, OperatorWord, link_key
 from services.journey.repair import ledger
-from services.journey.store import customers, identifiers
-from services.runtime.postgres.pools import ConcurrentChangeError, Connection, Pool, retrying, transaction
-
-ATTEMPTS = 10
+from services.journey.settle.resettling import IdentityResettler, Resettlement
+from services.journey.store import identity_ledger
+from services.runtime.postgres.pools import Connection
 
 
 class UnmergeOutcome(StrEnum):
@@ -29,7 +20,7 @@ class UnmergeOutcome(StrEnum):
 
     SPLIT = "split"
     STILL_JOINED = "still_joined"  # other links hold the identifiers together
-    ALREADY_APART = "already_apart"  # the link was in quarantine and never followed
+    ALREADY_APART = "already_apart"  # the link was not followed
     NO_SUCH_LINK = "no_such_link"
 
 
@@ -43,85 +34,58 @@ class UnmergeResult:
     touchpoints_moved: int = 0
 
 
-Leaving = dict[IdentifierKey, UUID]
-"""The identifiers that leave, each with its new customer."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unmerger:
-    """Retracts links and splits customers."""
+    """Writes what operators say into the ledger, and settles what it is about."""
 
-    pool: Pool
-    policy: IdentityPolicy
-    renewer: CustomerRenewer
-    new_id: Callable[[], UUID]
+    resettler: IdentityResettler
 
     async def unmerge(self, one: IdentifierKey, other: IdentifierKey, *, by: str) -> UnmergeResult:
         """Retract the link between two identifiers in one transaction; `by` names the person for the ledger.
 
         Raises:
             ConcurrentChangeError: workers kept merging the customers; nothing has changed.
+            PartTooLargeError: more is connected than is settled at once.
         """
-        key: LinkKey = (one, other) if one < other else (other, one)
-        for attempt in range(ATTEMPTS):
-            try:
-                return await retrying(lambda: self._once(key, by), attempts=ATTEMPTS)
-            except ConcurrentChangeError:
-                if attempt == ATTEMPTS - 1:
-                    raise
-        raise AssertionError("the last attempt returns or raises")
+        key = link_key(one, other)
+        was_one = False
 
-    async def separate(self, connection: Connection, customer: UUID) -> UnmergeResult:
-        """Give every group of identifiers that no link connects to the others a customer of its own.
+        async def retract(connection: Connection) -> bool:
+            nonlocal was_one
+            owners = await identity_ledger.identifiers(connection, key)
+            roots = {owners[end].root if end in owners else None for end in key}
+            was_one = len(roots) == 1 and None not in roots
+            return await ledger.retract(connection, key, "retracted by a person", by)
 
-        Raises:
-            ConcurrentChangeError: the customer was merged away meanwhile.
-        """
-        if not await customers.lock(connection, [customer]):
-            raise ConcurrentChangeError
-        return await self._split(connection, customer)
-
-    async def _once(self, key: LinkKey, by: str) -> UnmergeResult:
-        async with transaction(self.pool) as connection:
-            pointed = await ledger.owners(connection, key)
-            wanted = set((await customers.roots(connection, set(pointed.values()))).values())
-            locked = await customers.lock(connection, wanted)
-            if locked.keys() != wanted:
-                raise ConcurrentChangeError
-            if not await ledger.retract(connection, key, "retracted by a person", by):
-                return UnmergeResult(outcome=UnmergeOutcome.NO_SUCH_LINK)
-            if len(locked) != 1 or len(pointed) != len(key):
-                return UnmergeResult(outcome=UnmergeOutcome.ALREADY_APART)
-            (customer,) = locked
-            return await self._split(connection, customer)
-
-    async def _split(self, connection: Connection, customer: UUID) -> UnmergeResult:
-        seen = await ledger.identifiers_of(connection, customer)
-        leaving = self._leaving(seen, await ledger.holding_links(connection, seen))
-        if not leaving:
-            return UnmergeResult(outcome=UnmergeOutcome.STILL_JOINED, customer_id=customer)
-        new = tuple(sorted(set(leaving.values())))
-        await customers.create(connection, new)
-        await identifiers.point(connection, leaving)
-        moved = self._moved(await ledger.touchpoints_of(connection, customer), leaving)
-        count = await ledger.move(connection, customer, moved)
-        sizes = Counter(leaving.values())
-        await ledger.resize(connection, {**sizes, customer: len(seen) - len(leaving)})
-        for one in (customer, *new):  # in this order: what the old one takes back, a new one may say
-            await self.renewer.renew(connection, {CustomerId(one): CustomerUpdate()})
+        result = await self.resettler.resettle(key, retract)
+        if not result.owners:
+            return UnmergeResult(outcome=UnmergeOutcome.NO_SUCH_LINK)
+        stays, leaves = (result.owners[end] for end in key)
+        if was_one and stays == leaves:
+            return UnmergeResult(outcome=UnmergeOutcome.STILL_JOINED, customer_id=stays)
+        if not was_one and not result.changed:
+            return UnmergeResult(outcome=UnmergeOutcome.ALREADY_APART)
+        came_from = sorted(filter(None, set(result.created.values())))
         return UnmergeResult(
-            outcome=UnmergeOutcome.SPLIT, customer_id=customer, new_customers=new, touchpoints_moved=count
+            outcome=UnmergeOutcome.SPLIT if was_one else UnmergeOutcome.ALREADY_APART,
+            customer_id=came_from[0] if came_from else stays,
+            new_customers=tuple(sorted(result.created)),
+            touchpoints_moved=result.touchpoints_moved,
         )
 
-    def _leaving(self, seen: Mapping[IdentifierKey, datetime], links: Collection[LinkKey]) -> Leaving:
-        """Return who leaves: the group that was known first keeps the customer, each other group gets a new one."""
-        groups = sorted(components(seen, links), key=lambda group: min((seen[key], key) for key in group))
-        return {key: customer for group in groups[1:] for customer in (self.new_id(),) for key in group}
+    async def say(
+        self, word: OperatorWord, one: IdentifierKey, other: IdentifierKey, *, by: str, note: str = ""
+    ) -> Resettlement:
+        """Write that two identifiers are one customer, or that they are not, and settle what is connected to them.
 
-    def _moved(self, touchpoints: Iterable[Touchpoint], leaving: Leaving) -> dict[UUID, list[Touchpoint]]:
-        moved: dict[UUID, list[Touchpoint]] = {}
-        for touchpoint in touchpoints:
-            strongest = next(iter(usable(touchpoint, self.policy)), None)
-            if strongest in leaving:
-                moved.setdefault(leaving[strongest], []).append(touchpoint)
-        return moved
+        Raises:
+            ConcurrentChangeError: workers kept merging the customers; nothing has changed.
+            PartTooLargeError: more is connected than is settled at once.
+        """
+        key: LinkKey = link_key(one, other)
+
+        async def write(connection: Connection) -> bool:
+            await identity_ledger.add_word(connection, word, key, by, note)
+            return True
+
+        return await self.resettler.resettle(key, write)

@@ -3,7 +3,7 @@
 Whoever holds the lock of a customer may change everything about that customer; nobody else may change anything.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -32,6 +32,27 @@ async def roots(connection: Connection, customers: Collection[UUID]) -> dict[UUI
     return {row["customer_id"]: row["root"] for row in rows}
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SurvivingCustomer:
+    """A customer that is not merged away, its age, and whether links around it are not followed."""
+
+    customer_id: UUID
+    seq: int
+    contested: bool
+
+
+_SURVIVORS = """
+SELECT a.customer_id, s.customer_id, s.seq, s.contested FROM journey.customers AS a
+  JOIN journey.customers AS s ON s.customer_id = coalesce(a.merged_into, a.customer_id)
+ WHERE a.customer_id = ANY($1)"""
+
+
+async def survivors(connection: Connection, customers: Collection[UUID]) -> dict[UUID, SurvivingCustomer]:
+    """Return the surviving customer of each, read without a lock."""
+    rows = await connection.fetch(_SURVIVORS, list(customers))
+    return {row[0]: SurvivingCustomer(customer_id=row[1], seq=row[2], contested=row[3]) for row in rows}
+
+
 _LOCK = """
 SELECT customer_id, seq, version, identifier_count, merge_count FROM journey.customers
  WHERE customer_id = ANY($1) AND merged_into IS NULL ORDER BY customer_id FOR UPDATE"""
@@ -51,6 +72,42 @@ SELECT c.id FROM unnest($1::uuid[]) WITH ORDINALITY AS c (id, place) ORDER BY c.
 async def create(connection: Connection, customers: Sequence[UUID]) -> None:
     """Insert new customers; the first is the oldest."""
     await connection.execute(_CREATE, list(customers))
+
+
+_SPLIT_OFF = """
+INSERT INTO journey.customers (customer_id, split_from)
+SELECT c.id, c.split_from FROM unnest($1::uuid[], $2::uuid[]) WITH ORDINALITY AS c (id, split_from, place)
+ ORDER BY c.place"""
+
+
+async def split_off(connection: Connection, customers: Mapping[UUID, UUID | None]) -> None:
+    """Insert new customers, each with the one it came out of, if it came out of any; the first is the oldest."""
+    await connection.execute(_SPLIT_OFF, list(customers), list(customers.values()))
+
+
+_SETTLED = """
+UPDATE journey.customers AS c SET identifier_count = s.identifiers, contested = s.contested, version = c.version + 1
+  FROM unnest($1::uuid[], $2::int[], $3::bool[]) AS s (customer_id, identifiers, contested)
+ WHERE c.customer_id = s.customer_id
+   AND (c.identifier_count, c.contested) IS DISTINCT FROM (s.identifiers, s.contested)"""
+
+
+async def settled(connection: Connection, identifiers: Mapping[UUID, int], contested: Collection[UUID]) -> None:
+    """Write how many identifiers each customer has, and around whom links are not followed."""
+    ids = list(identifiers)
+    await connection.execute(_SETTLED, ids, list(identifiers.values()), [one in contested for one in ids])
+
+
+_RESPAN = """
+UPDATE journey.customers AS c
+   SET first_at = (SELECT min(t.occurred_at) FROM journey.touchpoints AS t WHERE t.customer_id = c.customer_id),
+       last_at = (SELECT max(t.occurred_at) FROM journey.touchpoints AS t WHERE t.customer_id = c.customer_id)
+ WHERE c.customer_id = ANY($1)"""
+
+
+async def respan(connection: Connection, customers: Collection[UUID]) -> None:
+    """Write anew from when to when the touchpoints of customers go, after some of them moved."""
+    await connection.execute(_RESPAN, list(customers))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,7 +4,7 @@ from uuid import UUID
 
 import pytest
 
-from services.journey.domain.identity import IdentifierKey, LinkKey
+from services.journey.domain.identity.facts import IdentifierKey, LinkKey
 from services.journey.repair.differences import (
     IdentityGraph,
     customers_without_links,

@@ -3,7 +3,7 @@
 from uuid import UUID
 
 from services.journey.apply.resolution import link_rows, mentions_in, new_owners
-from services.journey.domain.identity import (
+from services.journey.domain.identity.planning import (
     CustomerMerge,
     IdentifierLink,
     IdentityEvidence,
@@ -52,7 +52,7 @@ def test_a_link_is_kept_with_the_touchpoint_that_shows_it() -> None:
     (row,) = link_rows(IdentityPlan(customers={}, links=(link("call-1", 7, verified=True),)))
 
     assert (row.key, row.state, row.reason, row.verified) == ((EMAIL, PHONE), "active", "counted", True)
-    assert (row.source, row.touchpoint_id, row.occurred_at) == ("test", "call-1", at(7))
+    assert row.first == (at(7), 0, "test", "call-1")
 
 
 def test_a_link_in_quarantine_is_kept_once_with_its_reason() -> None:
@@ -61,7 +61,7 @@ def test_a_link_in_quarantine_is_kept_once_with_its_reason() -> None:
         customers={}, links=(link("1"),), quarantined=(QuarantinedLink(link=link("2"), reason=reason),)
     )
 
-    assert [(row.state, row.reason, row.touchpoint_id) for row in link_rows(planned)] == [("quarantined", reason, "2")]
+    assert [(row.state, row.reason, row.first[3]) for row in link_rows(planned)] == [("quarantined", reason, "2")]
 
 
 def test_an_identifier_that_points_to_the_right_customer_is_not_written() -> None:

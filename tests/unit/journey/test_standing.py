@@ -5,7 +5,7 @@ from itertools import count
 from uuid import UUID
 
 from services.journey import policies
-from services.journey.domain.identity import IdentifierKey
+from services.journey.domain.identity.facts import IdentifierKey
 from services.journey.domain.touchpoint import Identifier, RecordedTouchpoint
 from services.journey.past.standing import PastEngine, PastStanding, as_customer, standing
 from tests.unit.journey.domain.making import POLICY, REPEAT, at, call

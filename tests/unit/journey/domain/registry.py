@@ -5,13 +5,12 @@ from collections.abc import Sequence
 from itertools import count
 from uuid import UUID
 
-from services.journey.domain.identity import (
-    IdentifierKey,
+from services.journey.domain.identity.facts import IdentifierKey, LinkKey
+from services.journey.domain.identity.planning import (
     IdentityPlan,
     IdentityPolicy,
     KnownCustomer,
     KnownIdentity,
-    LinkKey,
     identity_evidence,
     plan,
 )
@@ -35,7 +34,7 @@ class Registry:
 
     def take(self, *touchpoints: Touchpoint) -> IdentityPlan:
         """Plan a batch and store what the plan says; a link keeps whether it was ever verified."""
-        known = KnownIdentity(owners=self.owners, customers=self.customers, retracted=self.retracted)
+        known = KnownIdentity(owners=self.owners, customers=self.customers, not_followed=self.retracted)
         evidence = [identity_evidence(one, self.policy) for one in touchpoints]
         planned = plan(evidence, known, self.policy, lambda: UUID(int=next(self._ids)))
         merged = {merge.absorbed: merge.survivor for merge in planned.merges}

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.journey import policies
-from services.journey.domain.identity import (
+from services.journey.domain.identity.facts import LinkKey
+from services.journey.domain.identity.planning import (
     IdentityPolicy,
-    LinkKey,
     QuarantineReason,
     components,
     counted_links,

@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 
-from services.journey.domain.identity import IdentityPolicy, components
+from services.journey.domain.identity.planning import IdentityPolicy, components
 from services.journey.domain.touchpoint import Identifier, Touchpoint
 from tests.identity_graphs import PLAIN, STRENGTH, Carried, Case, Traits, make, people
 from tests.unit.journey.domain.making import DAY

@@ -12,20 +12,15 @@ from uuid import UUID
 
 import msgspec
 
+from services.journey.domain.identity.facts import IdentifierKey, IdentitySighting, LinkKey
 from services.journey.domain.names import CustomerId
-from services.journey.domain.touchpoint import Identifier, Touchpoint, TouchpointKey
+from services.journey.domain.touchpoint import Identifier, OrderKey, Touchpoint, TouchpointKey
 
 MOST_IDENTIFIERS = 1_000
 """Identifiers of one customer (reference: Segment's limit of mappings per profile)."""
 
 MOST_MERGES = 100
 """Customers absorbed by one customer (reference: Segment's limit of merges per profile)."""
-
-IdentifierKey = tuple[str, str]
-"""`(type, value)`."""
-
-LinkKey = tuple[IdentifierKey, IdentifierKey]
-"""Two identifiers, the smaller first: `left < right`."""
 
 
 class IdentityPolicy(msgspec.Struct, frozen=True, kw_only=True):
@@ -108,11 +103,11 @@ class IdentityPlan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class KnownIdentity(msgspec.Struct, frozen=True, kw_only=True):
-    """What is stored, read under lock: the root customer of each known identifier, and retracted links."""
+    """What is stored, read under lock: the root customer of each known identifier, and links that are not followed."""
 
     owners: Mapping[IdentifierKey, CustomerId]
     customers: Mapping[CustomerId, KnownCustomer]
-    retracted: Collection[LinkKey] = ()
+    not_followed: Collection[LinkKey] = ()
 
 
 def usable(touchpoint: Touchpoint, policy: IdentityPolicy) -> tuple[IdentifierKey, ...]:
@@ -142,15 +137,33 @@ def _may_link(type_: str, identifier: Identifier, policy: IdentityPolicy) -> boo
 
 
 class IdentityEvidence(msgspec.Struct, frozen=True, gc=False):
-    """A touchpoint with the identifiers that name its customer, strongest first."""
+    """A touchpoint with the identifiers that name its customer, strongest first, and `others` that may not link."""
 
     touchpoint: Touchpoint
     keys: tuple[IdentifierKey, ...]
+    others: tuple[IdentifierKey, ...] = ()
 
 
 def identity_evidence(touchpoint: Touchpoint, policy: IdentityPolicy) -> IdentityEvidence:
     """Return the evidence that a touchpoint gives."""
-    return IdentityEvidence(touchpoint, usable_among(touchpoint.customer, policy))
+    keys = usable_among(touchpoint.customer, policy)
+    if len(keys) == len(touchpoint.customer):
+        return IdentityEvidence(touchpoint, keys)
+    return IdentityEvidence(touchpoint, keys, _others(touchpoint.customer, keys, policy))
+
+
+def _others(
+    customer: Mapping[str, Identifier], keys: tuple[IdentifierKey, ...], policy: IdentityPolicy
+) -> tuple[IdentifierKey, ...]:
+    carried = [(type_, one.value) for type_, one in customer.items() if not policy.blocked(type_, one.value)]
+    return tuple(key for key in carried if key not in keys)
+
+
+def sighting_among(order: OrderKey, customer: Mapping[str, Identifier], policy: IdentityPolicy) -> IdentitySighting:
+    """Return a touchpoint as identity sees it, from its place in event order and the identifiers that it carries."""
+    keys = usable_among(customer, policy)
+    others = () if len(keys) == len(customer) else _others(customer, keys, policy)
+    return IdentitySighting(order=order, usable=keys, others=others)
 
 
 def counted_links(keys: Sequence[IdentifierKey]) -> tuple[LinkKey, ...]:
@@ -213,7 +226,7 @@ class _Planning:
 
     def _follow(self, link_key: LinkKey, evidence: Touchpoint, strongest: IdentifierKey) -> bool:
         """Return whether the link is settled, however often it is seen again."""
-        if link_key in self._known.retracted:
+        if link_key in self._known.not_followed:
             return True
         link = _link(link_key, evidence)
         reason = self._join(link, strongest, link.left if link.right == strongest else link.right)

@@ -1,0 +1,1 @@
+"""Who is who: which customer stands behind the identifiers that touchpoints carry."""

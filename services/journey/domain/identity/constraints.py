@@ -1,0 +1,67 @@
+"""The policy of identity: how strong each type of identifier is, and how many of its values one customer may have."""
+
+from collections.abc import Mapping
+from datetime import timedelta
+
+import msgspec
+
+from services.journey.domain.identity.facts import IdentifierKey
+
+SHARED_AFTER = 5
+"""Values that tell people apart to which a value may be linked before it counts as shared by many people."""
+
+MOST_TOGETHER = 1_000
+"""Identifiers of one customer."""
+
+HOLD = timedelta(days=90)
+HOLD_OF_DEVICE = timedelta(days=30)
+HOLD_OF_SHARED = timedelta(minutes=30)
+
+
+class TypeConstraints(msgspec.Struct, frozen=True, kw_only=True):
+    """What holds for one type. The lowest `strength` is the strongest.
+
+    A customer has at most one value of a `unique` type, and at most `limit` of any (None: no limit). Proved values of a
+    `personal` type are of different people where nothing but a device joins them. Values of a `shared` type never link.
+    Values of a `verified_only` type link only where the source proved them. `hold` says how long whoever was last known
+    on a value between customers still has it; None is the usual time of such a type. A value that is linked with more
+    than `shared_after` values that tell people apart is shared, too (None: never).
+    """
+
+    strength: int = 500
+    unique: bool = False
+    personal: bool = False
+    limit: int | None = None
+    shared: bool = False
+    verified_only: bool = False
+    device: bool = False
+    hold: timedelta | None = None
+    shared_after: int | None = SHARED_AFTER
+
+    def held_for(self, *, shared: bool) -> timedelta:
+        """Return how long a value is held: 30 minutes where many share it, 30 days for a device, else 90 days."""
+        if self.hold is not None:
+            return self.hold
+        if shared or self.shared:
+            return HOLD_OF_SHARED
+        return HOLD_OF_DEVICE if self.device else HOLD
+
+
+class ConstraintPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """The constraints of all types, and of whole customers. `others` holds for types that are not listed."""
+
+    types: Mapping[str, TypeConstraints] = {}
+    others: TypeConstraints = TypeConstraints()
+    most_identifiers: int = MOST_TOGETHER
+
+    def of_type(self, name: str) -> TypeConstraints:
+        """Return the constraints of a type."""
+        return self.types.get(name, self.others)
+
+    def of(self, key: IdentifierKey) -> TypeConstraints:
+        """Return the constraints of an identifier's type."""
+        return self.types.get(key[0], self.others)
+
+    def rank(self, key: IdentifierKey) -> tuple[int, str, str]:
+        """Return the sort key of identifiers, strongest first; equal ones go by type, then value."""
+        return self.of(key).strength, *key

@@ -1,0 +1,175 @@
+"""More of what others say about identities: addresses, telephones and customer numbers that are not what they seem.
+
+Part of the oracle: it imports nothing of Waymark, on purpose.
+"""
+
+from typing import Final
+
+from tests.oracle.identity_elsewhere import EMAIL_IS_WHO, TaleOfOthers
+
+REPORTS: Final = (
+    TaleOfOthers(
+        name="a visitor signs up",
+        told_by="Segment Unify; Mixpanel, new user; Amplitude, a user id after anonymous events",
+        seen=("1h anonymous_id:v", "2h anonymous_id:v", "3h anonymous_id:v customer_id:U1!"),
+        defined="U1 U1 U1",
+        theirs="U1 U1 U1",
+    ),
+    TaleOfOthers(
+        name="a new customer number with a known address, both as somebody wrote them",
+        told_by="Segment Unify, priority",
+        seen=("1h customer_id:c1 email:jo@", "2h customer_id:c2 email:jo@", "3h email:jo@", "9d email:jo@"),
+        defined="c1 c2 c2 c2",
+        theirs="c1 c2 c1 c1",
+        remark="Theirs is the first one's, others say the last one's, as ours: who wrote it last is likelier to write.",
+    ),
+    TaleOfOthers(
+        name="the same where the first one proved the address",
+        told_by="Segment Unify, priority",
+        seen=("1h customer_id:c1! email:jo@!", "2h customer_id:c2 email:jo@", "3h email:jo@", "9d email:jo@"),
+        defined="c1 c2 c1 c1",
+        theirs="c1 c2 c1 c1",
+    ),
+    TaleOfOthers(
+        name="seven customers register on the tablet of a shop",
+        told_by="Segment Unify, shared tablet",
+        seen=tuple(f"{hour}h device_id:pad customer_id:c{hour} email:c{hour}@" for hour in range(1, 8)),
+        defined="c1 c2 c3 c4 c5 c6 c7",
+        theirs="c1 c2 c3 c4 c5 c6 c7",
+    ),
+    TaleOfOthers(
+        name="seven people who want no letters write the same address",
+        told_by="Adobe Identity Service, bad e-mail",
+        seen=(*(f"{hour}h customer_id:c{hour} email:no@" for hour in range(1, 8)), "8h email:no@"),
+        defined="c1 c2 c3 c4 c5 c6 c7 no@",
+        theirs="c1 c2 c3 c4 c5 c6 c7 c7",
+        remark="Ours is better: who wrote an address that everybody writes is known for half an hour, not for ever.",
+    ),
+    TaleOfOthers(
+        name="a second user logs in where the first one only logged out",
+        told_by="PostHog, a report on shared computers",
+        seen=("1h cookie:c", "2h cookie:c customer_id:u1!", "3h cookie:c", "4h cookie:c customer_id:u2!"),
+        defined="u1 u1 u1 u2",
+        theirs="u1 u1 u1 u2",
+    ),
+    TaleOfOthers(
+        name="somebody of the house logs in as one customer after another",
+        told_by="PostHog, a report on identified users who become one",
+        seen=(
+            "1h cookie:c customer_id:boss!",
+            *(f"{hour}h cookie:c customer_id:u{hour}!" for hour in range(2, 8)),
+            "8h cookie:c customer_id:boss!",
+        ),
+        defined="boss u2 u3 u4 u5 u6 u7 boss",
+        theirs="boss u2 u3 u4 u5 u6 u7 boss",
+    ),
+    TaleOfOthers(
+        name="everybody is identified by the same text, which no list of placeholders knows",
+        told_by="PostHog, a report on a constant as user id; a plug-in whose user id was the name of the computer",
+        seen=tuple(f"{hour}h customer_id:my_user cookie:c{hour} email:p{hour}@!" for hour in range(1, 10)),
+        defined=" ".join(f"p{hour}@" for hour in range(1, 10)),
+        theirs=" ".join(f"p{hour}@" for hour in range(1, 10)),
+    ),
+    TaleOfOthers(
+        name="a session goes on under another address",
+        told_by="Unomi, user switch",
+        seen=("1h cookie:s email:first@", "2h cookie:s", "3h cookie:s email:second@", "4h cookie:s"),
+        policy=EMAIL_IS_WHO,
+        defined="first@ first@ second@ second@",
+        theirs="first@ first@ second@ second@",
+    ),
+    TaleOfOthers(
+        name="a session goes on under another address, under the policy as shipped",
+        told_by="Unomi, user switch",
+        seen=("1h cookie:s email:first@!", "2h cookie:s", "3h cookie:s email:second@!", "4h cookie:s"),
+        defined="first@ first@ second@ second@",
+        theirs="first@ first@ second@ second@",
+    ),
+    TaleOfOthers(
+        name="two addresses, one telephone: one person",
+        told_by="Bitespeed, a task for applicants; a test of a project that stitches in SQL, a chain of three",
+        seen=("1h email:one@ phone:123", "2d email:other@ phone:123", "3d phone:123"),
+        defined="one@ one@ one@",
+        theirs="one@ one@ one@",
+    ),
+    TaleOfOthers(
+        name="two addresses, one telephone: a couple",
+        told_by="Kademi, a report on an import of profiles",
+        seen=("1h email:she@ phone:123", "2d email:he@ phone:123"),
+        defined="she@ she@",
+        theirs="she@ he@",
+        remark="The facts are those of the story before: only policy (unique addresses) or an operator can tell.",
+    ),
+    TaleOfOthers(
+        name="a couple for whom addresses are unique",
+        told_by="Kademi, a report on an import of profiles",
+        seen=("1h email:she@ phone:123", "2d email:he@ phone:123"),
+        policy=EMAIL_IS_WHO,
+        defined="she@ he@",
+        theirs="she@ he@",
+    ),
+    TaleOfOthers(
+        name="two customers become one by a telephone",
+        told_by="Bitespeed, a task for applicants",
+        seen=("1h email:old@ phone:919", "2h email:young@ phone:717", "3h email:old@ phone:717"),
+        defined="old@ old@ old@",
+        theirs="old@ old@ old@",
+    ),
+    TaleOfOthers(
+        name="two groups that share nothing",
+        told_by="a test of a project that stitches in SQL",
+        seen=("1h email:a@", "1h email:a@", "1h email:b@ phone:1", "1h email:c@ phone:1"),
+        defined="a@ a@ b@ b@",
+        theirs="a@ a@ b@ b@",
+    ),
+    TaleOfOthers(
+        name="a visit long before the login on the same browser",
+        told_by="Customer.io, anonymous activity of thirty days",
+        seen=("0 cookie:c", "40d cookie:c customer_id:U1!"),
+        defined="U1 U1",
+        theirs="c U1",
+        remark="A link has no age in ours, only a hold has. By intent; but a second login makes the visit nobody's.",
+    ),
+    TaleOfOthers(
+        name="a messenger's own id first, the number of a known caller later",
+        told_by="Chatwoot, a report on messages without a number",
+        seen=("1h phone:123 customer_id:U1!", "2d social:w1", "3d social:w1! phone:123!"),
+        defined="U1 U1 U1",
+        theirs="U1 U1 U1",
+    ),
+    TaleOfOthers(
+        name="messages before there is an account",
+        told_by="a report on messages whose sender registers later",
+        seen=("1h phone:123", "2d customer_id:U1! cookie:c", "2d1h customer_id:U1! phone:123"),
+        defined="U1 U1 U1",
+        theirs="U1 U1 U1",
+    ),
+    TaleOfOthers(
+        name="users who are imported with the telephone of another",
+        told_by="Kinde, a report on an import of users",
+        seen=("1h customer_id:U1 phone:123", "1h customer_id:U2 phone:123"),
+        defined="U1 U2",
+        theirs="U1 U2",
+    ),
+    TaleOfOthers(
+        name="a number changes hands",
+        told_by="Vonage, recycled numbers",
+        seen=(
+            "1h phone:123! customer_id:old!",
+            "5d phone:123!",
+            "100d phone:123! customer_id:new!",
+            "100d1h phone:123!",
+            "110d phone:123!",
+        ),
+        defined="old old new new new",
+        theirs="old old new new new",
+    ),
+    TaleOfOthers(
+        name="a number changes hands, and the new one does not prove it",
+        told_by="Vonage, recycled numbers",
+        seen=("1h phone:123! customer_id:old!", "100d phone:123 customer_id:new!", "100d1h phone:123"),
+        defined="old new old",
+        theirs="old new new",
+        remark="A proof has no age: who has a number now proves it, or an operator takes the link back.",
+    ),
+)
