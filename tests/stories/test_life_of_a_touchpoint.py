@@ -90,7 +90,7 @@ async def test_one_touchpoint_from_http_to_the_signed_webhook(way: WholeWay) -> 
         assert header(record, "traceparent") == TRACE
         assert b"C-1009" not in (record.key or b"")
 
-        # 7 to 17. The worker applies it in one transaction, and publishes frictions with their evidence and the trace.
+        # 7 to 18. The worker applies it in one transaction, and publishes frictions with their evidence and the trace.
         frictions = await way.apply()
         rules = [read(one).rule for one in frictions]
         assert sorted(rules) == ["long_wait", "repeat_contact_24h", "repeat_contact_7d"]
@@ -102,7 +102,7 @@ async def test_one_touchpoint_from_http_to_the_signed_webhook(way: WholeWay) -> 
         assert evidence == [("chatbot", "chat-330"), ("ivr", "call-8841-end")]
         assert {header(one, "traceparent") for one in frictions} == {TRACE}
 
-        # 18 to 22. All three are one issue, and its webhook is signed, sent, and believed by who knows the secret.
+        # 19 to 24. All three are one issue, and its webhook is signed, sent, and believed by who knows the secret.
         webhook = await way.notify(frictions)
 
     assert (webhook.type, webhook.document["reason"], webhook.issue["count"]) == ("issue.opened", "first", 3)
@@ -151,7 +151,7 @@ def wrong_pages(page: str) -> dict[str, str]:
             )
     wrong["a function that is gone"] = page.replace("`project`", "`projected`")
     wrong["a function that the way does not take"] = page.replace("`filter_duplicates`", "`bury_batch`")
-    wrong["a caller that calls something else"] = page.replace("`project` | 13 |", "`project` | 12 |")
+    wrong["a caller that calls something else"] = page.replace("`project` | 14 |", "`project` | 13 |")
     wrong["a boundary that is none"] = page.replace("| table `outbox` |", "| table `frictions` |")
     return wrong
 

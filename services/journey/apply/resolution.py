@@ -27,8 +27,7 @@ from services.journey.domain.identity.planning import (
 from services.journey.domain.identity.screening import EvidenceGroup, KnownLink, TouchedLedger, is_plain, screen
 from services.journey.domain.names import CustomerId
 from services.journey.domain.touchpoint import OrderKey, Touchpoint, TouchpointKey
-from services.journey.renew.customer_update import Relocation
-from services.journey.renew.renewal import NOTHING_MOVED
+from services.journey.renew.customer_update import NOTHING_MOVED, Relocation
 from services.journey.settle.part_reading import PartTooLargeError
 from services.journey.settle.settlement_writer import write_settlement
 from services.journey.settle.settling import IdentitySettler, SettlementDraft, SettlementScope, link_facts
@@ -93,35 +92,36 @@ class IdentityResolver:
         """
         if not evidence:
             return IdentityResolution()
-        mentions = mentions_in(evidence)
-        if widened:
-            await identifiers.lock(connection, mentions.keys() | set(widened))
-        touched = await identifiers.touch(connection, mentions)
-        pointed = touched.pointed
-        links = await _kept_links(connection, evidence)
-        survivors = await customers.survivors(connection, set(pointed.values())) if pointed else {}
-        screened = await self._screen(connection, evidence, _ledger(touched, links, survivors))
-        draft, overfull = await self._settle(connection, evidence, screened, widened)
+        stored = await _touch(connection, evidence, widened)
+        contested = await self._screen(connection, evidence, stored.ledger())
+        draft, overfull = await self._settle(connection, evidence, contested, widened)
+        stored.links |= overfull
+        planned = await self._plan(connection, evidence, stored, draft)
+        relocation = NOTHING_MOVED if draft is None else await write_settlement(connection, draft)
+        await _note_what_is_settled(connection, stored.touched, planned, draft)
+        return _resolution(planned, draft, relocation)
+
+    async def _plan(
+        self,
+        connection: Connection,
+        evidence: Sequence[IdentityEvidence],
+        stored: "_TouchedIdentity",
+        draft: SettlementDraft | None,
+    ) -> IdentityPlan:
+        """Plan, and write, what a settlement does not decide; everybody concerned is locked, also by the settlement."""
         left = [one for one in evidence if draft is None or one.touchpoint.key not in draft.owners]
+        pointed = stored.touched.pointed
         mine = {key: customer for key, customer in pointed.items() if draft is None or key not in draft.keys}
-        links |= overfull
-        known, roots = await _known(connection, links, mine, survivors, draft)
+        known, roots = await _known(connection, stored.links, mine, stored.survivors, draft)
         planned = plan(left, known, self.policy, self.new_id)
         if planned.created:
             await customers.create(connection, planned.created)
         if planned.merges:
             await customers.absorb(connection, [_absorption(merge) for merge in planned.merges])
-        await _keep_links(connection, planned, links)
+        await _keep_links(connection, planned, stored.links)
         if owners := new_owners(planned, {key: (raw, roots[raw]) for key, raw in mine.items()}):
             await identifiers.point(connection, owners)
-        relocation = NOTHING_MOVED if draft is None else await write_settlement(connection, draft)
-        settled: Set[IdentifierKey] = frozenset() if draft is None else draft.keys
-        unclaimed = touched.fresh - {key for key, _ in planned.attached} - settled
-        if unclaimed:
-            await identifiers.drop_new(connection, unclaimed)
-        if proved := touched.newly_proved - settled:
-            await identifiers.count_proof(connection, proved)
-        return _resolution(planned, draft, relocation)
+        return planned
 
     async def _settle(
         self,
@@ -182,18 +182,54 @@ class IdentityResolver:
             group.contested = not is_plain(everything, proved, self.constraints)
 
 
-def _ledger(
-    touched: TouchedIdentifiers, links: Mapping[LinkKey, KeptLink], survivors: Mapping[UUID, SurvivingCustomer]
-) -> TouchedLedger:
-    return TouchedLedger(
-        owners={key: CustomerId(survivors[customer].customer_id) for key, customer in touched.pointed.items()},
-        fresh=touched.fresh,
-        unsettled=touched.unsettled,
-        newly_proved=touched.newly_proved,
-        contested={CustomerId(one.customer_id) for one in survivors.values() if one.contested},
-        links={key: KnownLink(kept.first, kept.verified) for key, kept in links.items() if kept.state != "retracted"}
-        | {key: KnownLink(_ALWAYS, True) for key, kept in links.items() if kept.state == "retracted"},
-    )
+@dataclass(slots=True, kw_only=True)
+class _TouchedIdentity:
+    """What is stored of the identifiers of a batch, the links that it makes, and the customers that are pointed to."""
+
+    touched: TouchedIdentifiers
+    links: dict[LinkKey, KeptLink]
+    survivors: Mapping[UUID, SurvivingCustomer]
+
+    def ledger(self) -> TouchedLedger:
+        """Return what screening needs to know."""
+        touched = self.touched
+        return TouchedLedger(
+            owners={key: CustomerId(self.survivors[customer].customer_id) for key, customer in touched.pointed.items()},
+            fresh=touched.fresh,
+            unsettled=touched.unsettled,
+            newly_proved=touched.newly_proved,
+            contested={CustomerId(one.customer_id) for one in self.survivors.values() if one.contested},
+            links={
+                key: KnownLink(_ALWAYS, True) if kept.state == "retracted" else KnownLink(kept.first, kept.verified)
+                for key, kept in self.links.items()
+            },
+        )
+
+
+async def _touch(
+    connection: Connection, evidence: Sequence[IdentityEvidence], widened: Collection[IdentifierKey]
+) -> _TouchedIdentity:
+    """Lock and insert identifiers, and return what is stored of them."""
+    mentions = mentions_in(evidence)
+    if widened:
+        await identifiers.lock(connection, mentions.keys() | set(widened))
+    touched = await identifiers.touch(connection, mentions)
+    links = await _kept_links(connection, evidence)
+    pointed = set(touched.pointed.values())
+    survivors = await customers.survivors(connection, pointed) if pointed else {}
+    return _TouchedIdentity(touched=touched, links=links, survivors=survivors)
+
+
+async def _note_what_is_settled(
+    connection: Connection, touched: TouchedIdentifiers, planned: IdentityPlan, draft: SettlementDraft | None
+) -> None:
+    """Drop new identifiers that nobody claimed, and note proofs by which customers are settled now."""
+    settled: Set[IdentifierKey] = frozenset() if draft is None else draft.keys
+    unclaimed = touched.fresh - {key for key, _ in planned.attached} - settled
+    if unclaimed:
+        await identifiers.drop_new(connection, unclaimed)
+    if proved := touched.newly_proved - settled:
+        await identifiers.count_proof(connection, proved)
 
 
 async def _kept_links(connection: Connection, evidence: Sequence[IdentityEvidence]) -> dict[LinkKey, KeptLink]:
@@ -287,18 +323,13 @@ def _with_settlement(plain: IdentityResolution, draft: SettlementDraft, relocati
     absorbed = {survivor: list(gone) for survivor, gone in plain.absorbed.items()}
     for gone, heir in draft.absorbed.items():
         absorbed.setdefault(heir, []).append(gone)
-    disturbed: dict[CustomerId, set[UUID]] = {}
-    for moved in draft.moved:
-        came_from = CustomerId(moved.came_from)
-        disturbed.setdefault(CustomerId(moved.goes_to), set()).add(came_from)
-        disturbed.setdefault(draft.absorbed.get(came_from, came_from), set())
     return IdentityResolution(
         owners={**plain.owners, **draft.owners},
         absorbed=absorbed,
         new_identifiers=plain.new_identifiers,
         nobody=plain.nobody,
         refused=Counter(plain.refused) + draft.refused,
-        disturbed={customer: sorted(givers) for customer, givers in disturbed.items()},
+        disturbed=draft.disturbed(),
         relocation=relocation,
     )
 

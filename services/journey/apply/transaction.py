@@ -25,7 +25,7 @@ from services.runtime.log.batch import Batch, Run, judge
 from services.runtime.log.dead_letters import DeadLetterGuard
 from services.runtime.log.identity import fingerprint
 from services.runtime.log.progress import Advance, TopicLine
-from services.runtime.postgres.pools import Pool, transaction
+from services.runtime.postgres.pools import Connection, Pool, transaction
 from services.runtime.process.garbage_collection import without_collection
 
 
@@ -50,10 +50,8 @@ class BatchTransaction:
     async def apply(self, batch: Batch[BatchRecord], *, bury: bool, widened: Collection[IdentifierKey] = ()) -> None:
         """Apply those records of `batch` that are not applied yet; with `bury`, only make them dead letters.
 
-        `widened` are identifiers to lock besides, which an attempt before named in its error.
-
         Raises:
-            WidenedPartError: more identifiers must be locked; nothing is committed.
+            WidenedPartError: its identifiers must be among `widened`, which are locked besides; nothing is committed.
             FencedError, HoleInProgressError, ConcurrentChangeError, DeadLetterLimitError: nothing is committed.
         """
         await self.failpoints.reached(WorkerFailpoint.BEFORE_TRANSACTION)
@@ -63,18 +61,26 @@ class BatchTransaction:
                 held = await PROGRESS.lock(connection, self.line, [run.claim.partition for run in batch.runs])
                 batch = judge(batch, held)
                 filtered = bury_batch(batch) if bury else await filter_duplicates(connection, batch)
-                evidence = self.resolver.evidence(filtered.touchpoints)
-                resolution = await self.resolver.resolve(connection, evidence, widened)
+                resolution = await self.resolver.resolve(
+                    connection, self.resolver.evidence(filtered.touchpoints), widened
+                )
                 filtered.refuse_fresh(resolution.nobody, PoisonCode.NO_USABLE_IDENTIFIER)
                 self.step()
                 await self.failpoints.reached(WorkerFailpoint.MID_TRANSACTION)
                 updates = customer_updates(filtered.fresh.values(), resolution)
-                written = await self.renewer.renew(connection, updates, self.step, resolution.relocation)
+                written = await self.renewer.renew(connection, updates, self.step)
                 applied = account_for(batch, filtered, resolution, written)
-                self.limit.admit(applied.dead)
-                await dead_letters.add(connection, self.line, filtered.letters)
-                await PROGRESS.advance(connection, self.line, [advance_over(run) for run in batch.runs])
-                await self.failpoints.reached(WorkerFailpoint.BEFORE_COMMIT)
+                await self._advance(connection, applied, filtered)
+        await self._note_committed(applied, started)
+
+    async def _advance(self, connection: Connection, applied: AppliedBatch, filtered: FilteredBatch) -> None:
+        """Bury what is to be buried, and advance the progress over the batch: the transaction's last statements."""
+        self.limit.admit(applied.dead)
+        await dead_letters.add(connection, self.line, filtered.letters)
+        await PROGRESS.advance(connection, self.line, [advance_over(run) for run in applied.runs])
+        await self.failpoints.reached(WorkerFailpoint.BEFORE_COMMIT)
+
+    async def _note_committed(self, applied: AppliedBatch, started: float) -> None:
         self.limit.committed(applied.dead)
         count_batch(self.metrics, applied, self.clock.monotonic() - started, self.clock.now())
         await self.failpoints.reached(WorkerFailpoint.AFTER_COMMIT)
@@ -95,6 +101,7 @@ def customer_updates(
             fresh=records,
             absorbed=resolution.absorbed.get(customer, ()),
             gained_from=resolution.disturbed.get(customer, ()),
+            relocation=resolution.relocation,
             new_identifiers=resolution.new_identifiers.get(customer, 0),
         )
         for customer, records in theirs.items()

@@ -18,16 +18,21 @@ class Relocation:
     touchpoints: Mapping[TouchpointKey, UUID] = field(default_factory=dict)
 
 
+NOTHING_MOVED = Relocation()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerUpdate:
     """What is new about a customer: touchpoints, absorbed customers, and a number of identifiers. Empty for a timer.
 
-    `gained_from` are customers who go on, and of whose touchpoints some are this customer's now.
+    `gained_from` are customers who go on, and of whose touchpoints some are this customer's now; `relocation` has all
+    touchpoints that moved between customers in the transaction.
     """
 
     fresh: Sequence[DecodedRecord] = ()
     absorbed: Sequence[UUID] = ()
     gained_from: Sequence[UUID] = ()
+    relocation: Relocation = NOTHING_MOVED
     new_identifiers: int = 0
 
     @property

@@ -18,8 +18,8 @@ from services.journey.domain.journey import StoredJourney
 from services.journey.domain.names import CustomerId
 from services.journey.domain.projection import ProjectionPolicy, project
 from services.journey.domain.timer import StoredTimer
-from services.journey.domain.touchpoint import RecordedTouchpoint, in_order
-from services.journey.renew.customer_update import CustomerComparison, CustomerUpdate, Relocation
+from services.journey.domain.touchpoint import RecordedTouchpoint, TouchpointKey, in_order
+from services.journey.renew.customer_update import CustomerComparison, CustomerUpdate
 from services.journey.renew.writer import CustomerWriter, WriteCounts
 from services.journey.store import frictions, journeys, passages, timer_rows, touchpoints
 from services.journey.versions.in_force import HeldPolicies, PolicySource
@@ -38,10 +38,6 @@ BREATH_S = 0.5
 
 TURN_S = 0.002
 """Time after which comparing yields the event loop, first of all to the reading and writing of the other groups."""
-
-
-NOTHING_MOVED = Relocation()
-"""What most renewals are told of touchpoints that moved."""
 
 
 ProgressCallback = Callable[[], None]
@@ -82,7 +78,6 @@ class CustomerRenewer:
         connection: Connection,
         updates: Mapping[CustomerId, CustomerUpdate],
         step: ProgressCallback = ignore_progress,
-        relocation: Relocation = NOTHING_MOVED,
     ) -> WriteCounts:
         """Write the changes of each customer by the policies in force; `step` is called for each group."""
         written = WriteCounts()
@@ -96,7 +91,7 @@ class CustomerRenewer:
         for group, following in zip_longest(groups, groups[1:], fillvalue=()):
             done = asyncio.Event()
             async with run_beside("renewal", session.meanwhile(compared, following, done)) as moving:
-                compared = await self._compare(group, updates, kept, held, relocation)
+                compared = await self._compare(group, updates, kept, held)
                 done.set()
             kept = moving.result()
         await self.writer.write(connection, compared, now, written)
@@ -104,12 +99,7 @@ class CustomerRenewer:
         return written
 
     async def _compare(
-        self,
-        group: Sequence[CustomerId],
-        updates: Mapping[CustomerId, CustomerUpdate],
-        kept: _Kept,
-        held: HeldPolicies,
-        relocation: Relocation,
+        self, group: Sequence[CustomerId], updates: Mapping[CustomerId, CustomerUpdate], kept: _Kept, held: HeldPolicies
     ) -> list[CustomerComparison]:
         """Project each customer of a group, and compare the projection with what is stored."""
         loop = asyncio.get_running_loop()
@@ -120,7 +110,7 @@ class CustomerRenewer:
                 await asyncio.sleep(0)
                 turn_ends = loop.time() + TURN_S
             update = updates[customer]
-            recorded, stored = self._combine(customer, update, kept, relocation)
+            recorded, stored = self._combine(customer, update, kept)
             projection = project(
                 recorded, fired=stored.fired, rulebook=held.rulebook, policy=self.policy, definitions=held.definitions
             )
@@ -134,7 +124,7 @@ class CustomerRenewer:
         return comparisons
 
     def _combine(
-        self, customer: CustomerId, update: CustomerUpdate, kept: _Kept, relocation: Relocation
+        self, customer: CustomerId, update: CustomerUpdate, kept: _Kept
     ) -> tuple[list[RecordedTouchpoint], StoredCustomer]:
         """Return the history of a customer with what is new, and what is stored of it and of absorbed customers."""
         recorded = [*kept.histories.get(customer, ()), *(fresh.recorded for fresh in update.fresh if not fresh.late)]
@@ -144,9 +134,9 @@ class CustomerRenewer:
         everyone = (customer, *update.absorbed, *update.gained_from)
         frictions = [friction for one in everyone for friction in kept.frictions.get(one, ())]
         journeys = [journey for one in everyone for journey in kept.journeys.get(one, ())]
-        if relocation.touchpoints:
+        if moved := update.relocation.touchpoints:
             mine = {customer, *update.absorbed}
-            frictions = [one for one in frictions if _is_with(one, mine, customer, relocation)]
+            frictions = [one for one in frictions if _is_with(one, mine, customer, moved)]
             journeys = [one for one in journeys if one.customer_id in mine]
         return recorded, StoredCustomer(
             frictions=frictions,
@@ -168,10 +158,10 @@ def _groups(updates: Mapping[CustomerId, CustomerUpdate]) -> list[Sequence[Custo
     return [moved, *groups] if moved else groups
 
 
-def _is_with(friction: StoredFriction, mine: set[UUID], customer: UUID, relocation: Relocation) -> bool:
+def _is_with(friction: StoredFriction, mine: set[UUID], customer: UUID, moved: Mapping[TouchpointKey, UUID]) -> bool:
     """Return whether a stored friction is this customer's, after the touchpoint that completed it may have moved."""
     completed_by = decode(friction.payload).touchpoints[-1]
-    moved_to = relocation.touchpoints.get((completed_by.source, completed_by.id))
+    moved_to = moved.get((completed_by.source, completed_by.id))
     return friction.customer_id in mine if moved_to is None else moved_to == customer
 
 

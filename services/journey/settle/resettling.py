@@ -10,7 +10,7 @@ from uuid import UUID
 
 from services.journey.domain.identity.facts import IdentifierKey
 from services.journey.domain.names import CustomerId
-from services.journey.renew.customer_update import CustomerUpdate
+from services.journey.renew.customer_update import CustomerUpdate, Relocation
 from services.journey.renew.renewal import CustomerRenewer
 from services.journey.settle.settlement_writer import write_settlement
 from services.journey.settle.settling import IdentitySettler, SettlementDraft, SettlementScope, WidenedPartError
@@ -80,22 +80,18 @@ class IdentityResettler:
             if locked.keys() != draft.customers:
                 raise ConcurrentChangeError
             relocation = await write_settlement(connection, draft)
-            await self.renewer.renew(connection, _updates(draft), relocation=relocation)
+            await self.renewer.renew(connection, _updates(draft, relocation))
         return _result(keys, draft)
 
 
-def _updates(draft: SettlementDraft) -> dict[CustomerId, CustomerUpdate]:
+def _updates(draft: SettlementDraft, relocation: Relocation) -> dict[CustomerId, CustomerUpdate]:
     absorbed: dict[CustomerId, list[UUID]] = {}
     for gone, heir in draft.absorbed.items():
         absorbed.setdefault(heir, []).append(gone)
-    givers: dict[CustomerId, set[UUID]] = {}
-    for moved in draft.moved:
-        came_from = CustomerId(moved.came_from)
-        givers.setdefault(CustomerId(moved.goes_to), set()).add(came_from)
-        givers.setdefault(draft.absorbed.get(came_from, came_from), set())
+    disturbed = draft.disturbed()
     return {
-        one: CustomerUpdate(absorbed=absorbed.get(one, ()), gained_from=sorted(givers.get(one, ())))
-        for one in absorbed.keys() | givers.keys()
+        one: CustomerUpdate(absorbed=absorbed.get(one, ()), gained_from=disturbed.get(one, ()), relocation=relocation)
+        for one in absorbed.keys() | disturbed.keys()
     }
 
 

@@ -80,6 +80,15 @@ class SettlementDraft:
         """The identifiers of the parts."""
         return self.stored.keys
 
+    def disturbed(self) -> dict[CustomerId, Sequence[UUID]]:
+        """Return the customers to or from whom touchpoints move, with those they came from."""
+        givers: dict[CustomerId, set[UUID]] = {}
+        for moved in self.moved:
+            came_from = CustomerId(moved.came_from)
+            givers.setdefault(CustomerId(moved.goes_to), set()).add(came_from)
+            givers.setdefault(self.absorbed.get(came_from, came_from), set())
+        return {customer: sorted(from_whom) for customer, from_whom in givers.items()}
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SettlementScope:

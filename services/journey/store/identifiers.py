@@ -41,8 +41,8 @@ async def lock(connection: Connection, keys: Collection[IdentifierKey]) -> None:
 class TouchedIdentifiers:
     """What is stored of touched identifiers: where they point to, and what is out of the ordinary about them.
 
-    `fresh` were not known, `unsettled` belong to nobody, are between customers, or shared. `shared` and `between` are
-    among these. `newly_proved` have been verified since their customers were settled.
+    `fresh` were not known; `unsettled` belong to nobody, are between customers, or shared; `newly_proved` have been
+    verified since their customers were settled.
     """
 
     pointed: dict[IdentifierKey, UUID] = field(default_factory=dict)

@@ -18,6 +18,7 @@ from services.journey.domain.identity.partition import IdentityPartition, LinkTr
 from services.journey.domain.identity.planning import components
 from services.journey.domain.identity.settlement import IdentitySettlement, settle
 from services.journey.domain.names import CustomerId
+from tests.unit.journey.domain.identity_facts import key as identifier
 from tests.unit.journey.domain.identity_facts import part, policy, shuffled
 
 RULES = policy(
@@ -166,12 +167,14 @@ def test_no_cut_changes_who_is_who_and_no_id_gets_lost(told: Told, luck: random.
     known = ConnectedPart()
     for cut in (*sorted(luck.choices(range(1, len(order) + 1), k=3)), len(order)):
         ids = {everything.sightings[place].order for place in order[:cut]}
+        proved = {word for place in order[:cut] for word in told.touchpoints[place].split() if word.endswith("!")}
         seen = ConnectedPart(
             links=[link for link in everything.links if link.first in ids],
             said=everything.said,
             sightings=[one for one in everything.sightings if one.order in ids],
             customers=known.customers,
             owners=known.owners,
+            proved=frozenset(map(identifier, proved)),
         )
         result = _settled(seen, first_id=cut * 1_000)
         given_, kept = result.succession.customers, {one.id for one in seen.customers}
