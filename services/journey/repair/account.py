@@ -4,7 +4,7 @@ Nothing is written. A part is read without locks, in one snapshot.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from uuid import UUID
 
 from services.journey.domain.identity.evidence_path import explain
@@ -120,18 +120,17 @@ class IdentityAccountant:
     async def _draft(
         self, keys: Collection[IdentifierKey], evidence: Sequence[IdentityEvidence] = ()
     ) -> SettlementDraft:
-        also = frozenset(keys)
+        scope = SettlementScope(also=frozenset(keys), opened=keys, contested=evidence, evidence=evidence)
         async with (
             acquire(self.pool) as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
             for _ in range(WIDENINGS):
                 try:
-                    scope = SettlementScope(also=also, opened=keys, contested=evidence, evidence=evidence)
                     return await self.settler.draft(connection, scope)
                 except WidenedPartError as error:
-                    also |= error.keys
-            return await self.settler.draft(connection, SettlementScope(also=also, opened=keys))
+                    scope = replace(scope, also=frozenset(scope.also) | error.keys)
+            return await self.settler.draft(connection, scope)
 
     async def known(self, candidates: Collection[IdentifierKey]) -> IdentifierKey | None:
         """Return the first of several spellings of an identifier that somebody carried."""
