@@ -94,8 +94,7 @@ class IdentityResolver:
             return IdentityResolution()
         stored = await _touch(connection, evidence, widened)
         contested = await self._screen(connection, evidence, stored.ledger())
-        draft, overfull = await self._settle(connection, evidence, contested, widened)
-        stored.links |= overfull
+        draft = await self._settle(connection, evidence, contested, widened, stored)
         planned = await self._plan(connection, evidence, stored, draft)
         relocation = NOTHING_MOVED if draft is None else await write_settlement(connection, draft)
         await _note_what_is_settled(connection, stored.touched, planned, draft)
@@ -129,18 +128,19 @@ class IdentityResolver:
         evidence: Sequence[IdentityEvidence],
         contested: Sequence[IdentityEvidence],
         widened: Collection[IdentifierKey],
-    ) -> tuple[SettlementDraft | None, Mapping[LinkKey, KeptLink]]:
+        stored: "_TouchedIdentity",
+    ) -> SettlementDraft | None:
         """Draft the settlement of what is contested, if anything is.
 
-        Where more is connected than is settled at once, the new links are put into quarantine instead, and returned.
+        Where more is connected than is settled at once, the new links are put into quarantine instead, in `stored` too.
         """
         if not contested and not widened:
-            return None, {}
+            return None
         settler = IdentitySettler(policy=self.policy, constraints=self.constraints, new_id=self.new_id)
         locked = {key for one in evidence for key in (*one.keys, *one.others)}.union(widened)
         try:
             scope = SettlementScope(contested=contested, evidence=evidence, locked=locked, also=widened)
-            return await settler.draft(connection, scope), {}
+            return await settler.draft(connection, scope)
         except PartTooLargeError:
             rows = [
                 LinkRow(key=key, state="quarantined", reason=OVERFULL, verified=one.verified, first=one.first)
@@ -151,7 +151,8 @@ class IdentityResolver:
             if new:
                 await identifiers.keep_links(connection, new)
             _log.warning("too many identifiers are connected; new links are in quarantine", links=len(new))
-            return None, {row.key: KeptLink(state="refused", verified=row.verified, first=row.first) for row in rows}
+            stored.links |= {row.key: KeptLink(state="refused", verified=row.verified, first=row.first) for row in rows}
+            return None
 
     async def _screen(
         self, connection: Connection, evidence: Sequence[IdentityEvidence], ledger: TouchedLedger

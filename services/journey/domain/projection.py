@@ -72,5 +72,9 @@ def project(
     said = rulebook.evaluate(index)
     passages = definitions.follow(index, fired)
     timers = said.timers + [timer for passage in passages for timer in passage.waiting]
-    entered = [(index.journey_of[one.members[0]], one) for one in passages]
-    return Projection(index.recorded, journeys, said.findings, timers, said.failures, entered)
+    return Projection(index.recorded, journeys, said.findings, timers, said.failures, _entered(index, passages))
+
+
+def _entered(index: CustomerHistory, passages: Sequence[Passage]) -> list[tuple[int, Passage]]:
+    """Return each defined journey with the number of the journey in which it was entered."""
+    return [(index.journey_of[one.members[0]], one) for one in passages]

@@ -57,14 +57,13 @@ class CustomerWriter:
         await customers.note(connection, [_note(one) for one in comparisons if one.update.fresh or one.changes])
         await _write_touchpoints(connection, comparisons)
         records = await _write_journeys(connection, comparisons, now)
-        outgoing = records if self.publish_journeys else []
-        outgoing += await _write_frictions(connection, comparisons, now, written)
+        changed = await _write_frictions(connection, comparisons, now, written)
         await _hand_over(connection, comparisons)
         await _write_timers(connection, comparisons)
         await _write_failures(connection, comparisons, written)
         await _write_paths(connection, comparisons)
         await _write_passages(connection, comparisons)
-        if outgoing:
+        if outgoing := [*(records if self.publish_journeys else ()), *changed]:
             await outbox_rows.add(connection, outgoing)
             written.outgoing += len(outgoing)
 
