@@ -15,7 +15,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from prometheus_client import CollectorRegistry
 
 from benchmarks.ground import PARTITIONS
-from services.journey import worker
+from services.journey import renewer, worker
 from services.journey.apply.applier import Applier
 from services.journey.apply.resolution import IdentityResolver
 from services.journey.apply.transaction import BatchTransaction
@@ -96,7 +96,7 @@ def _applier(
         pool=pool,
         line=line,
         resolver=IdentityResolver(policy=identity(), constraints=constraints(), new_id=new_id),
-        renewer=worker.build_renewer(own, projection(), PolicyCache()),
+        renewer=renewer.build_renewer(own, projection(), PolicyCache()),
         limit=limit,
         metrics=metrics,
         clock=SystemClock(),

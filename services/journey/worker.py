@@ -34,13 +34,12 @@ from services.journey.failpoints import Failpoints
 from services.journey.metrics import WorkerMetrics
 from services.journey.outbox.relay import OutboxRelay
 from services.journey.renew.renewal import CustomerRenewer
-from services.journey.renew.writer import CustomerWriter
+from services.journey.renewer import build_renewer, read_policy
 from services.journey.rulebook import rules_file
 from services.journey.settings import WorkerProcessSettings, WorkerSettings
-from services.journey.store import moments, touchpoints
+from services.journey.store import touchpoints
 from services.journey.timers.folding import RollupFolder
 from services.journey.timers.timer_loop import TimerDelays, TimerLoop
-from services.journey.versions.in_force import PolicySource
 from services.journey.versions.policy_watch import PolicyWatch
 from services.runtime.clock import SystemClock, new_id
 from services.runtime.failpoints import NO_FAILPOINTS
@@ -329,24 +328,6 @@ class Worker:
             stuck=lambda partitions: end_process(ExitCode.STUCK, partitions=partitions),
             beat=self._loop_watch.beat,
         )
-
-
-async def read_policy(pool: Pool) -> ProjectionPolicy:
-    """Return the policy of projections as it is in force in this database."""
-    async with acquire(pool) as connection:
-        return policies.projection(conversations_since=await moments.conversations(connection))
-
-
-def build_renewer(own: WorkerSettings, policy: ProjectionPolicy, in_force: PolicySource) -> CustomerRenewer:
-    """Return what projects customers by `policy` and writes the difference, as the settings and the rules ask."""
-    return CustomerRenewer(
-        policies=in_force,
-        policy=policy,
-        new_id=new_id,
-        stale_after_s=own.stale_after_s,
-        history=own.history_touchpoints,
-        writer=CustomerWriter(publish_journeys=own.publish_journeys),
-    )
 
 
 async def _open_pool(common: CommonSettings, own: WorkerSettings) -> Pool:

@@ -24,6 +24,7 @@ from tests.fixtures.alerts_engine import AlertsEngine, alerts_engine
 from tests.fixtures.alerts_service import a_friction, a_receiver, mint_keys
 from tests.fixtures.clock import SteppingClock
 from tests.fixtures.ingest_bench import a_touchpoint, bench_with
+from tests.fixtures.journey_api import desk_over
 from tests.fixtures.journey_rows import Rows, named
 from tests.fuzz.edges import Known
 from tests.waiting import until
@@ -55,7 +56,7 @@ async def journey_room(database: str) -> AsyncIterator[Room]:
             *(key.key_id, key.secret_hash),
         )
     await _journey_rows(Rows(pool))
-    app = build_journey(pool, ApiSettings.load({}), SystemClock(), CollectorRegistry())
+    app = build_journey(pool, ApiSettings.load({}), SystemClock(), CollectorRegistry(), desk=desk_over(pool))
     customers = ("phone:%2B821012345678", "cookie:ck-1", f"id:{named('caller')}", f"id:{named('visitor')}")
     journeys = tuple(str(named(name)) for name in ("billing", "later", "oldest", "gone"))
     try:

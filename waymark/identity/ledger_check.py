@@ -18,6 +18,8 @@ from services.ingest.inspector.masking import name, shape
 from services.journey import policies
 from services.journey.administration import check_tables
 from services.journey.domain.identity.facts import IdentifierKey
+from services.journey.renew.renewal import CustomerRenewer
+from services.journey.renewer import build_renewer, read_policy
 from services.journey.repair.check import IdentityChecker, IdentityFindings
 from services.journey.repair.differences import IdentityDifference
 from services.journey.repair.fix import IdentityRepairer, RepairCounts
@@ -28,7 +30,6 @@ from services.journey.settle.resettling import IdentityResettler
 from services.journey.settle.settling import IdentitySettler
 from services.journey.versions import storing
 from services.journey.versions.in_force import PolicyCache
-from services.journey.worker import build_renewer, read_policy
 from services.runtime.clock import new_id
 from services.runtime.postgres import pools
 from services.runtime.postgres.pools import ConcurrentChangeError, Pool
@@ -218,9 +219,13 @@ async def _mender(pool: Pool, terms: RepairTerms) -> IdentityRepairer:
 
 
 async def resettler_of(pool: Pool, terms: RepairTerms) -> IdentityResettler:
-    """Return what settles again; it stores the first version of the rules where no worker has yet."""
+    """Return what settles again."""
+    return IdentityResettler(pool=pool, settler=_settler(), renewer=await renewer_of(pool, terms))
+
+
+async def renewer_of(pool: Pool, terms: RepairTerms) -> CustomerRenewer:
+    """Return what projects customers anew; it stores the first version of the rules where no worker has yet."""
     async with pools.transaction(pool) as connection:
         first = storing.first_rules(terms.rules, file=terms.settings.rules)
         await storing.begin(connection, first, named=False)
-    renewer = build_renewer(terms.settings, await read_policy(pool), PolicyCache())
-    return IdentityResettler(pool=pool, settler=_settler(), renewer=renewer)
+    return build_renewer(terms.settings, await read_policy(pool), PolicyCache())

@@ -4,8 +4,7 @@ Works on the database alone, whether workers run or not, and projects customers 
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,97 +13,24 @@ import msgspec
 
 from services.journey import policies
 from services.journey.administration import check_tables
-from services.journey.domain.identity.facts import IdentifierKey, OperatorWord
 from services.journey.domain.identity.planning import IdentityEvidence, identity_evidence
 from services.journey.domain.touchpoint import Identifier, Touchpoint
-from services.journey.read import lookup
-from services.journey.read.lookup import IdentifierReference
-from services.journey.repair.account import (
-    IdentityAccount,
-    IdentityAccountant,
-    SupposedIdentity,
-    UnknownIdentifierError,
-)
-from services.journey.repair.unmerge import Unmerger, UnmergeResult
+from services.journey.operate.identity_desk import IdentityDesk, UnreadableReferenceError, build_desk
+from services.journey.repair.account import UnknownIdentifierError
 from services.journey.rulebook import rules_file
 from services.journey.settings import WorkerSettings
 from services.journey.settle.part_reading import MOST_IN_PART, PartTooLargeError
-from services.journey.settle.resettling import Resettlement
-from services.journey.store import identity_ledger
 from services.runtime.postgres import pools
-from services.runtime.postgres.pools import ConcurrentChangeError, Pool
+from services.runtime.postgres.pools import ConcurrentChangeError
 from services.runtime.settings import SettingsError
 from services.runtime.telemetry import logs
 from waymark.console import CommandError, masked, say, settings_wrong
 from waymark.database import run_in_transaction
-from waymark.identity.ledger_check import RepairTerms, resettler_of
+from waymark.identity.ledger_check import RepairTerms, renewer_of
 
 T = TypeVar("T")
 
 STATEMENT_TIMEOUT_S = 120.0
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class IdentityDesk:
-    """Everything that a command about identity needs, over one pool."""
-
-    pool: Pool
-    accountant: IdentityAccountant
-    unmerger: Unmerger
-    region: str
-    secret: bytes
-
-    async def find(self, reference: str) -> IdentifierKey:
-        """Return the identifier that a reference `TYPE:VALUE` means, as it is stored.
-
-        Raises:
-            CommandError: it cannot be read, or nobody carried it.
-        """
-        candidates = self.spell(reference)
-        known = await self.accountant.known(candidates)
-        if known is None:
-            raise CommandError(
-                say(f"nobody carried {reference} yet", f"{reference}: 아직 아무도 쓰지 않은 식별자입니다")
-            )
-        return known
-
-    def spell(self, reference: str) -> list[IdentifierKey]:
-        """Return the forms in which an identifier may be stored.
-
-        Raises:
-            CommandError: the reference cannot be read.
-        """
-        meant = lookup.parse(reference, self.region, self.secret)
-        if not isinstance(meant, IdentifierReference):
-            raise CommandError(
-                say(
-                    f"{reference}: write an identifier as TYPE:VALUE, for example email:ann@example.com",
-                    f"{reference}: 식별자는 TYPE:VALUE로 씁니다. 예: email:ann@example.com",
-                ),
-                exit_code=2,
-            )
-        return [(meant.type, value) for value in meant.values]
-
-    async def why(self, references: Sequence[str]) -> IdentityAccount:
-        """Give account of one identifier, or of two."""
-        return await self.accountant.why([await self.find(one) for one in references])
-
-    async def suppose(self, path: Path) -> SupposedIdentity:
-        """Return what the touchpoints in a file would do to the stored customers."""
-        return await self.accountant.suppose(read_evidence(path))
-
-    async def say(self, word: OperatorWord, one: str, other: str, by: str, note: str) -> Resettlement:
-        """Write that two identifiers are one customer, or are not."""
-        return await self.unmerger.say(word, await self.find(one), await self.find(other), by=by, note=note)
-
-    async def latest(self, standing: str, most: int) -> list[IdentifierKey]:
-        """Return identifiers that are `between` customers, or `shared`, those first that were seen last."""
-        async with pools.acquire(self.pool) as connection:
-            return await identity_ledger.latest(connection, standing, most)
-
-    async def unmerge(self, one: str, other: str, by: str) -> UnmergeResult:
-        """Take the link between two identifiers back."""
-        return await self.unmerger.unmerge(await self.find(one), await self.find(other), by=by)
 
 
 def at_desk(url: str, environ: Mapping[str, str], ask: Callable[[IdentityDesk], Awaitable[T]]) -> T:
@@ -126,8 +52,18 @@ def at_desk(url: str, environ: Mapping[str, str], ask: Callable[[IdentityDesk], 
         raise CommandError(
             say("customers kept changing meanwhile: run it again", "그 사이 고객이 계속 바뀌었습니다. 다시 실행하세요")
         ) from error
+    except UnreadableReferenceError as error:
+        raise CommandError(
+            say(
+                f"{error.reference}: write an identifier as TYPE:VALUE, for example email:ann@example.com",
+                f"{error.reference}: 식별자는 TYPE:VALUE로 씁니다. 예: email:ann@example.com",
+            ),
+            exit_code=2,
+        ) from error
     except UnknownIdentifierError as error:
-        raise CommandError(say("nobody carried this identifier yet", "아직 아무도 쓰지 않은 식별자입니다")) from error
+        raise CommandError(
+            say(f"nobody carried {error} yet", f"{error}: 아직 아무도 쓰지 않은 식별자입니다")
+        ) from error
     except PartTooLargeError as error:
         raise CommandError(
             say(
@@ -146,11 +82,9 @@ async def _ask(
         url, application_name="waymark-identity", size=2, statement_timeout_s=STATEMENT_TIMEOUT_S
     )
     try:
-        resettler = await resettler_of(pool, terms)
-        desk = IdentityDesk(
-            pool=pool,
-            accountant=IdentityAccountant(pool=pool, settler=resettler.settler),
-            unmerger=Unmerger(resettler=resettler),
+        desk = build_desk(
+            pool,
+            await renewer_of(pool, terms),
             region=environ.get("WAYMARK_INGEST_PHONE_REGION") or "KR",
             secret=(environ.get("WAYMARK_INGEST_PRIVACY_SECRET") or "").encode(),
         )

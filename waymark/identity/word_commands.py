@@ -12,9 +12,9 @@ from waymark.console import err, out, print_json, say
 from waymark.options import AsJson, examples
 
 if TYPE_CHECKING:
+    from services.journey.operate.identity_desk import IdentityDesk
     from services.journey.repair.account import EvidenceStep, IdentityAccount
     from services.journey.settle.resettling import Resettlement
-    from waymark.identity.ledger_words import IdentityDesk
 
 T = TypeVar("T")
 
@@ -171,7 +171,10 @@ _REFUSALS: dict[str, Callable[[], str]] = {
 
 def simulate(path: Evidence, *, as_json: AsJson = False) -> None:
     """Say what touchpoints would do, without storing any."""
-    supposed = _ask(lambda desk: desk.suppose(path))
+    from waymark.identity.ledger_words import read_evidence
+
+    evidence = read_evidence(path)
+    supposed = _ask(lambda desk: desk.suppose(evidence))
     document: dict[str, Any] = {
         "merged": supposed.merged,
         "split": supposed.split,

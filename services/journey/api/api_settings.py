@@ -7,6 +7,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, Field, SecretStr, field_validator
 
 from schemas.identifiers.telephone import known_region
+from services.journey.settings import WorkerSettings
 from services.runtime.addresses import value_forms
 from services.runtime.settings import CommonSettings, Settings, load_with_common
 
@@ -59,10 +60,11 @@ class ApiSettings(Settings):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiProcessSettings:
-    """All settings of the process of the read API."""
+    """All settings of the process of the read API; it projects customers anew as a worker with these settings does."""
 
     common: CommonSettings
     api: ApiSettings
+    worker: WorkerSettings
 
     @classmethod
     def load(cls, environ: Mapping[str, str]) -> Self:
@@ -72,4 +74,4 @@ class ApiProcessSettings:
             SettingsError: with the problems of both.
         """
         common, api = load_with_common(environ, ApiSettings)
-        return cls(common=common, api=api)
+        return cls(common=common, api=api, worker=WorkerSettings.load(environ))

@@ -16,6 +16,8 @@ from starlette.responses import Response
 from services.journey.api.api_metrics import ApiMetrics
 from services.journey.api.api_settings import ApiProcessSettings, ApiSettings
 from services.journey.api.authentication import build_authenticator
+from services.journey.api.identity import identity_resource
+from services.journey.api.identity.desk_opener import DeskOpener
 from services.journey.api.messages import ReadRefusal, refuse
 from services.journey.api.overview import OverviewMetrics, keep_overview
 from services.journey.api.resources import (
@@ -57,8 +59,12 @@ from services.runtime.telemetry.health import Check, CheckResult, HealthChecks
 _log = logs.get_logger(__name__)
 
 
+WRITERS = 2
+"""Connections that carry out what operators say; opened when the first of them does."""
+
 DESCRIPTION = """
-What Waymark knows about customers and their journeys, for agents, dashboards and other systems. Read only.
+What Waymark knows about customers and their journeys, for agents, dashboards and other systems. Nothing is changed
+here but who is who, by operators with an admin key.
 
 Send a reader, agent or admin key as `Authorization: Bearer wm_reader_…`. Times are RFC 3339; answers are in UTC with
 microseconds. Errors are problem documents (RFC 9457) with a stable `code` and a `message` that says what to do, in
@@ -68,6 +74,7 @@ TAGS = (
     {"name": "customers", "description": "One person behind many identifiers, and what happened to them."},
     {"name": "touchpoints", "description": "What became of what was published; asked by ingest."},
     {"name": "journeys", "description": "Stories towards one end, and how hard they were."},
+    {"name": "identity", "description": "Why identifiers are one customer, and words of operators that change it."},
     {
         "name": "paths",
         "description": "How all customers together go from touchpoint to touchpoint, and stage to stage.",
@@ -75,8 +82,8 @@ TAGS = (
 )
 
 
-def build(pool: Pool, settings: ApiSettings, clock: Clock, registry: CollectorRegistry) -> FastAPI:
-    """Return the application over an open `pool`."""
+def build(pool: Pool, settings: ApiSettings, clock: Clock, registry: CollectorRegistry, *, desk: DeskOpener) -> FastAPI:
+    """Return the application over an open `pool`, and a desk that opens another to write with."""
     health = HealthChecks(registry=registry, ready=(_database(pool), _schema(pool)))
     app = build_api(
         title="Waymark journey API", description=DESCRIPTION, version=version("waymark"), health=health, tags=TAGS
@@ -98,6 +105,7 @@ def build(pool: Pool, settings: ApiSettings, clock: Clock, registry: CollectorRe
         privacy_secret=settings.privacy_secret.get_secret_value().encode(),
         outcomes_secret=settings.outcomes_secret.get_secret_value().encode(),
     )
+    app.state.desk_opener = desk
     for resource in (
         stream_resource,
         customer_resource,
@@ -105,6 +113,7 @@ def build(pool: Pool, settings: ApiSettings, clock: Clock, registry: CollectorRe
         path_resource,
         funnel_resource,
         outcome_resource,
+        identity_resource,
     ):
         app.include_router(resource.router)
     app.add_exception_handler(HTTPException, _on_http_exception)
@@ -125,7 +134,10 @@ async def run(settings: ApiProcessSettings, *, on_ready: OnReady | None = None) 
     check_listening(ApiSettings, settings.api.host, settings.api.port)
     async with _pool(settings) as pool:
         clock, registry = SystemClock(), CollectorRegistry()
-        app = build(pool, settings.api, clock, registry)
+        desk = DeskOpener(
+            open_pool=lambda: _open_pool(settings, writes=True), api=settings.api, worker=settings.worker, clock=clock
+        )
+        app = build(pool, settings.api, clock, registry, desk=desk)
         pulse = OverviewMetrics.register(registry)
         async with (
             TaskOwner() as owner,
@@ -145,6 +157,7 @@ async def run(settings: ApiProcessSettings, *, on_ready: OnReady | None = None) 
             await until_stopped()
             app.state.health.draining = True
             app.state.read_api.live.close()
+        await desk.close()
     _log.info("journey api stopped")
 
 
@@ -157,12 +170,13 @@ async def _pool(settings: ApiProcessSettings) -> AsyncIterator[Pool]:
         await close_pool(pool)
 
 
-async def _open_pool(settings: ApiProcessSettings) -> Pool:
+async def _open_pool(settings: ApiProcessSettings, *, writes: bool = False) -> Pool:
     return await create_pool(
         place_of(settings.common),
         application_name="waymark-journey-api",
-        size=settings.api.database_connections,
+        size=WRITERS if writes else settings.api.database_connections,
         statement_timeout_s=settings.api.statement_timeout_s,
+        writes=writes,
     )
 
 

@@ -18,14 +18,25 @@ _ROLE_KEYS = RoleKeyTable("journey.api_keys")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReadAdmission:
-    """The decision whether a caller may read, and if not, why not."""
+    """The decision whether a caller may read, and if not, why not; and what its key is called and may do."""
 
     refusal: ReadRefusal | None
+    key: StoredKey | None = None
 
     @property
     def granted(self) -> bool:
         """Whether the caller may read."""
         return self.refusal is None
+
+    @property
+    def is_admin(self) -> bool:
+        """Whether the caller may change who is who."""
+        return self.granted and self.key is not None and self.key.kind.includes(KeyKind.ADMIN)
+
+    @property
+    def label(self) -> str:
+        """What the key is called, or its id."""
+        return "" if self.key is None else self.key.subject or self.key.key_id
 
 
 class ReadAuthenticator:
@@ -43,7 +54,7 @@ class ReadAuthenticator:
         if presented is not None and presented.kind is KeyKind.SOURCE:
             return ReadAdmission(refusal=ReadRefusal.KEY_OF_A_SOURCE)
         verdict, key = await self._ring.check(token)
-        return ReadAdmission(refusal=_refusal(verdict, key))
+        return ReadAdmission(refusal=_refusal(verdict, key), key=key)
 
 
 def _refusal(verdict: KeyVerdict, key: StoredKey | None) -> ReadRefusal | None:

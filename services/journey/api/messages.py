@@ -20,6 +20,11 @@ class ReadRefusal(StrEnum):
     KEY_OF_A_SOURCE = "key_of_a_source"
     KEYS_UNVERIFIABLE = "keys_unverifiable"
     ONLY_INGEST_ASKS = "only_ingest_asks"
+    ADMIN_NEEDED = "admin_needed"
+    PAIR_MALFORMED = "pair_malformed"
+    CUSTOMERS_BUSY = "customers_busy"
+    TOO_MANY_CONNECTED = "too_many_connected"
+    NO_RULES_YET = "no_rules_yet"
     IDENTIFIER_MALFORMED = "identifier_malformed"
     IDENTIFIER_BLOCKED = "identifier_blocked"
     CUSTOMER_UNKNOWN = "customer_unknown"
@@ -70,6 +75,31 @@ _SAID: Final = {
         "and the same.",
         ko="ingest만 조회하는 주소입니다. WAYMARK_INGEST_OUTCOMES_SECRET과 WAYMARK_JOURNEY_API_OUTCOMES_SECRET을 "
         "같은 값으로 설정해 주세요.",
+    ),
+    ReadRefusal.ADMIN_NEEDED: _Said(
+        status=403,
+        en="Who is who is changed with an admin key: `waymark keys create --role admin`.",
+        ko="고객 식별을 바꾸려면 admin 키가 필요합니다: `waymark keys create --role admin`.",
+    ),
+    ReadRefusal.PAIR_MALFORMED: _Said(
+        status=400,
+        en="Write each identifier as `type:value`, for example `email:ann@example.com`; a customer id is none.",
+        ko="식별자는 `유형:값`(예: `email:ann@example.com`)으로 씁니다. 고객 ID는 식별자가 아닙니다.",
+    ),
+    ReadRefusal.CUSTOMERS_BUSY: _Said(
+        status=409,
+        en="These customers kept changing meanwhile, so nothing was written. Send the same request again.",
+        ko="그 사이 고객이 계속 바뀌어 아무것도 기록하지 않았습니다. 같은 요청을 다시 보내 주세요.",
+    ),
+    ReadRefusal.TOO_MANY_CONNECTED: _Said(
+        status=409,
+        en="More identifiers are connected here than are settled at once. Separate one that many people share first.",
+        ko="여기에 연결된 식별자가 한 번에 다룰 수 있는 수를 넘습니다. 여럿이 함께 쓰는 식별자를 먼저 분리하세요.",
+    ),
+    ReadRefusal.NO_RULES_YET: _Said(
+        status=503,
+        en="No worker has stored its rules in this database yet: start one (`waymark serve journey`), then try again.",
+        ko="아직 이 데이터베이스에 규칙을 저장한 작업자가 없습니다. `waymark serve journey`로 시작한 뒤 다시 시도해 주세요.",
     ),
     ReadRefusal.IDENTIFIER_MALFORMED: _Said(
         status=400,

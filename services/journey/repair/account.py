@@ -85,7 +85,7 @@ class IdentityAccountant:
         draft = await self._draft(asked)
         for key in asked:
             if key not in draft.stored.identifiers:
-                raise UnknownIdentifierError
+                raise UnknownIdentifierError(key[0])
         partition = draft.settlement.partition
         component = partition.component_of[asked[0]]
         said = explain(partition, asked[0], asked[-1])

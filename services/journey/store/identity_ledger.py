@@ -86,6 +86,35 @@ async def add_word(connection: Connection, word: OperatorWord, key: LinkKey, sai
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SpokenWord:
+    """What somebody said of two identifiers, and when; `word` is `merge`, `separate` or `unmerge`."""
+
+    word: str
+    key: LinkKey
+    said_by: str
+    note: str
+    said_at: datetime
+
+
+_SPOKEN = """
+SELECT word, left_type, left_value, right_type, right_value, said_by, note, said_at FROM (
+    (SELECT word, left_type, left_value, right_type, right_value, said_by, note, said_at
+       FROM journey.identity_words ORDER BY said_at DESC LIMIT $1)
+    UNION ALL
+    (SELECT 'unmerge', left_type, left_value, right_type, right_value, changed_by, '', changed_at
+       FROM journey.links WHERE state = 'retracted' AND changed_by IS NOT NULL ORDER BY changed_at DESC LIMIT $1)
+) AS spoken ORDER BY said_at DESC, left_type, left_value LIMIT $1"""
+
+
+async def spoken(connection: Connection, most: int) -> list[SpokenWord]:
+    """Return what operators said last, the newest first; links that they took back are words as well."""
+    return [
+        SpokenWord(word=row[0], key=((row[1], row[2]), (row[3], row[4])), said_by=row[5], note=row[6], said_at=row[7])
+        for row in await connection.fetch(_SPOKEN, most)
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class IdentifierRecord:
     """An identifier: what it points to and the survivor of that, whether it is verified, and since when it is known."""
 

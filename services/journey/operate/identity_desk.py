@@ -1,0 +1,103 @@
+"""What operators ask of identity, or say of it, by references as people write them: `email:ann@example.com`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.journey import policies
+from services.journey.domain.identity.facts import IdentifierKey, OperatorWord
+from services.journey.domain.identity.planning import IdentityEvidence
+from services.journey.read import lookup
+from services.journey.read.lookup import IdentifierReference, LookupFault
+from services.journey.renew.renewal import CustomerRenewer
+from services.journey.repair.account import (
+    IdentityAccount,
+    IdentityAccountant,
+    SupposedIdentity,
+    UnknownIdentifierError,
+)
+from services.journey.repair.unmerge import Unmerger, UnmergeResult
+from services.journey.settle.resettling import IdentityResettler, Resettlement
+from services.journey.settle.settling import IdentitySettler
+from services.journey.store import identity_ledger
+from services.journey.store.identity_ledger import SpokenWord
+from services.runtime.clock import new_id
+from services.runtime.postgres.pools import Pool, acquire
+
+
+class UnreadableReferenceError(Exception):
+    """A reference is no identifier, or one whose value names nobody."""
+
+    def __init__(self, reference: str, fault: LookupFault) -> None:
+        super().__init__(str(fault))
+        self.reference = reference
+        self.fault = fault
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IdentityDesk:
+    """Answers and carries out what operators want.
+
+    `region` is that of telephone numbers without a country code, `secret` makes ingest's pseudonyms; empty for none.
+    """
+
+    pool: Pool
+    accountant: IdentityAccountant
+    unmerger: Unmerger
+    region: str
+    secret: bytes
+
+    async def find(self, reference: str) -> IdentifierKey:
+        """Return the identifier that a reference `TYPE:VALUE` means, as it is stored.
+
+        Raises:
+            UnreadableReferenceError: it is none.
+            UnknownIdentifierError: nobody carried it.
+        """
+        meant = lookup.parse(reference, self.region, self.secret)
+        if not isinstance(meant, IdentifierReference):
+            raise UnreadableReferenceError(
+                reference, meant if isinstance(meant, LookupFault) else LookupFault.MALFORMED
+            )
+        known = await self.accountant.known([(meant.type, value) for value in meant.values])
+        if known is None:
+            raise UnknownIdentifierError(reference)
+        return known
+
+    async def why(self, references: Sequence[str]) -> IdentityAccount:
+        """Give account of one identifier, or of two."""
+        return await self.accountant.why([await self.find(one) for one in references])
+
+    async def suppose(self, evidence: Sequence[IdentityEvidence]) -> SupposedIdentity:
+        """Return what touchpoints would do to the stored customers."""
+        return await self.accountant.suppose(evidence)
+
+    async def say(self, word: OperatorWord, one: str, other: str, by: str, note: str) -> Resettlement:
+        """Write that two identifiers are one customer, or are not."""
+        return await self.unmerger.say(word, await self.find(one), await self.find(other), by=by, note=note)
+
+    async def unmerge(self, one: str, other: str, by: str) -> UnmergeResult:
+        """Take the link between two identifiers back."""
+        return await self.unmerger.unmerge(await self.find(one), await self.find(other), by=by)
+
+    async def latest(self, standing: str, most: int) -> list[IdentifierKey]:
+        """Return identifiers that are `between` customers, or `shared`, those first that were seen last."""
+        async with acquire(self.pool) as connection:
+            return await identity_ledger.latest(connection, standing, most)
+
+    async def words(self, most: int) -> list[SpokenWord]:
+        """Return what operators said last, the newest first: the audit of merges, separations and retractions."""
+        async with acquire(self.pool) as connection:
+            return await identity_ledger.spoken(connection, most)
+
+
+def build_desk(pool: Pool, renewer: CustomerRenewer, *, region: str, secret: bytes) -> IdentityDesk:
+    """Return a desk over a pool that may write."""
+    settler = IdentitySettler(policy=policies.identity(), constraints=policies.constraints(), new_id=new_id)
+    resettler = IdentityResettler(pool=pool, settler=settler, renewer=renewer)
+    return IdentityDesk(
+        pool=pool,
+        accountant=IdentityAccountant(pool=pool, settler=settler),
+        unmerger=Unmerger(resettler=resettler),
+        region=region,
+        secret=secret,
+    )
