@@ -1,6 +1,5 @@
 """`waymark identity why | simulate | merge | separate | unmerge | show`: what operators ask of identity, and say."""
 
-import getpass
 import os
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ import typer
 
 from waymark.console import err, out, print_json, say
 from waymark.options import AsJson, examples
+from waymark.user_name import user_name
 
 if TYPE_CHECKING:
     from services.journey.operate.identity_desk import IdentityDesk
@@ -30,7 +30,7 @@ By = Annotated[
         "--by",
         help=say("Who says so, for the ledger.", "원장에 남길 이름입니다."),
         show_default=False,
-        default_factory=getpass.getuser,
+        default_factory=user_name,
     ),
 ]
 Note = Annotated[str, typer.Option("--note", help=say("Why, for the ledger.", "원장에 남길 까닭입니다."))]

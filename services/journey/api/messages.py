@@ -99,7 +99,7 @@ _SAID: Final = {
     ReadRefusal.NO_RULES_YET: _Said(
         status=503,
         en="No worker has stored its rules in this database yet: start one (`waymark serve journey`), then try again.",
-        ko="아직 이 데이터베이스에 규칙을 저장한 작업자가 없습니다. `waymark serve journey`로 시작한 뒤 다시 시도해 주세요.",
+        ko="이 데이터베이스에 규칙을 저장한 작업자가 아직 없습니다. `waymark serve journey`로 시작해 주세요.",
     ),
     ReadRefusal.IDENTIFIER_MALFORMED: _Said(
         status=400,
