@@ -21,7 +21,7 @@ from waymark.journeys import journeys_command
 from waymark.keys import keys_command
 from waymark.launchers.child_process import StackError
 from waymark.local import up_command
-from waymark.loop import impact_command, improvements_command
+from waymark.loop import digest_command, impact_command, improvements_command
 from waymark.migrations import migrate_command
 from waymark.paths import paths_command
 from waymark.privacy import privacy_command, suppress_command
@@ -70,6 +70,7 @@ for module in (
     identity_command,
     impact_command,
     improvements_command,
+    digest_command,
     paths_command,
     funnels_command,
     keys_command,

@@ -34,6 +34,7 @@ from services.alerts.deliver.http.sender import EndpointSender
 from services.alerts.deliver.http.target_guard import TargetGuard, TargetPolicy
 from services.alerts.deliver.smtp.mail_sender import MailSender
 from services.alerts.deliver.webhook.signing import WebhookSigner
+from services.alerts.digest.digest_sender import DigestSender
 from services.alerts.failpoints import AlertsFailpoints
 from services.alerts.hold import wait_store
 from services.alerts.inbox.action_executor import ActionExecutor
@@ -206,6 +207,7 @@ class AlertsProcess:
             metrics=self.metrics.state,
             reachability=self.metrics.reachability,
             watches=self.metrics.loop,
+            digests=DigestSender(pool=self._pool, clock=self._clock, new_id=new_id, public_url=alerts.public_url),
             owner=self._owner,
             feed_kept=timedelta(days=alerts.feed_days),
             history_kept=timedelta(days=alerts.history_days),

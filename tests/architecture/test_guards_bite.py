@@ -128,6 +128,7 @@ _SMUGGLED = [
     ("alerts-deliver", "services/alerts/deliver/helpers.py", "import schemas"),
     ("alerts-issues", "services/alerts/issues/model.py", "import services.alerts.issues.lifecycle"),
     ("alerts-replies", "services/alerts/replies/stray.py", "import msgspec"),
+    ("alerts-digest", "services/alerts/digest/daily_digest.py", "import services.alerts.digest.digest_store"),
     ("alerts-loop", "services/alerts/loop/watches.py", "import services.alerts.loop.watch_store"),
     ("alerts-hold", "services/alerts/hold/waits.py", "import services.alerts.hold.groups"),
     ("alerts-outbreaks", "services/alerts/outbreaks/detection.py", "import services.alerts.outbreaks.outbreak_holding"),

@@ -16,7 +16,7 @@ from services.alerts.api import (
     stream_resource,
 )
 from services.alerts.api.access import ApiParts
-from services.alerts.api.loop import impact_resource, improvement_resource, watch_resource
+from services.alerts.api.loop import digest_resource, impact_resource, improvement_resource, watch_resource
 from services.alerts.api.overview import overview_resource
 from services.alerts.api.policy import policy_resource
 from services.runtime.http.application import build_api
@@ -62,6 +62,7 @@ def build(parts: ApiParts, health: HealthChecks) -> FastAPI:
         policy_resource.router,
         watch_resource.router,
         impact_resource.router,
+        digest_resource.router,
         improvement_resource.router,
         console.router,
     ):

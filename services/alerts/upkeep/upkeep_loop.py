@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.alerts.deliver import delivery_store
+from services.alerts.digest.digest_sender import DigestSender
 from services.alerts.inbox.action_executor import ActionExecutor
 from services.alerts.inbox.actions import end_snooze, notify_again, verdict_of
 from services.alerts.issues.model import AlertSeverity, IssueState
@@ -55,6 +56,7 @@ class UpkeepLoop:
     metrics: StateMetrics
     reachability: ReachabilityMetrics
     watches: LoopMetrics
+    digests: DigestSender
     owner: str
     feed_kept: timedelta
     history_kept: timedelta
@@ -72,6 +74,7 @@ class UpkeepLoop:
                     refresh_at = self.clock.monotonic() + REFRESH_EVERY_S
                     self.metrics.outbreaks.set(await self.outbreaks.look())
                     await self.notify_unheard()
+                    await self.digests.send_due()
                     await self.refresh()
                 if self.clock.monotonic() >= prune_at:
                     prune_at = self.clock.monotonic() + PRUNE_EVERY_S

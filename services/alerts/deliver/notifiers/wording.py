@@ -171,6 +171,8 @@ def _about_the_service(message: ToldMessage, options: ReaderOptions) -> WordedMe
         text = (_DISABLED_KO if korean else _DISABLED).format(**about)
     elif message.group is not None:
         return _about_a_group(message, message.group, options)
+    elif message.type == "digest.daily":
+        return _digest(message, options)
     else:
         text = str(message.about.get("message") or message.type)
     return WordedMessage(
@@ -180,6 +182,21 @@ def _about_the_service(message: ToldMessage, options: ReaderOptions) -> WordedMe
         status="",
         facts=(),
         steps=(),
+        colour=COLOURS[AlertSeverity.LOW],
+        url=message.url,
+    )
+
+
+def _digest(message: ToldMessage, options: ReaderOptions) -> WordedMessage:
+    """Return the digest of a day, which holds its words in both languages."""
+    said = message.about["digest"]["said"][options.language]
+    return WordedMessage(
+        language=options.language,
+        headline=_line(said["headline"], TITLE),
+        severity="",
+        status="",
+        facts=tuple((_line(name, LABEL), _line(value, VALUE)) for name, value in said["facts"]),
+        steps=tuple(_line(line, STEP) for line in said["lines"]),
         colour=COLOURS[AlertSeverity.LOW],
         url=message.url,
     )

@@ -1,0 +1,1 @@
+"""The daily digest: what yesterday was like, for those who lead a team."""
