@@ -20,7 +20,7 @@ pytestmark = pytest.mark.local
 
 SENT = "SELECT count(*) FROM alerts.notifications WHERE type = 'digest.daily'"
 BODY = (
-    "SELECT convert_from(body, 'UTF8') FROM alerts.notifications WHERE type = 'digest.daily' ORDER BY created_at DESC"
+    "SELECT convert_from(body, 'UTF8') FROM alerts.notifications WHERE type = 'digest.daily' ORDER BY 1 DESC"
 )
 quiet_engine = partial(alerts_engine, dispatching=False)
 
