@@ -19,9 +19,7 @@ from tests.waiting import until
 pytestmark = pytest.mark.local
 
 SENT = "SELECT count(*) FROM alerts.notifications WHERE type = 'digest.daily'"
-BODY = (
-    "SELECT convert_from(body, 'UTF8') FROM alerts.notifications WHERE type = 'digest.daily' ORDER BY 1 DESC"
-)
+BODY = "SELECT convert_from(body, 'UTF8') FROM alerts.notifications WHERE type = 'digest.daily' ORDER BY 1 DESC"
 quiet_engine = partial(alerts_engine, dispatching=False)
 
 

@@ -118,7 +118,9 @@ def a_digest(**members: Any) -> DailyDigest:
         ),
     ],
 )
-def test_a_reader_sees_it_in_the_language_of_the_endpoint(language: Literal["en", "ko"], words: tuple[str, ...]) -> None:
+def test_a_reader_sees_it_in_the_language_of_the_endpoint(
+    language: Literal["en", "ko"], words: tuple[str, ...]
+) -> None:
     body = render_digest(a_digest(), public_url="https://waymark.example.com", now=NOW)
     worded = word_message(read_message(body), ReaderOptions(language=language))
     assert (worded.headline, *worded.steps) == words
