@@ -84,6 +84,24 @@ async def test_it_tells_of_yesterday_and_of_the_hardest_journeys_first(database:
     assert sorted(told["drawn"]) == sorted(ids.values())
 
 
+async def test_an_outbreak_that_flapped_is_named_once(database: str, clock: SteppingClock) -> None:
+    async with quiet_engine(database, clock, WAYMARK_ALERTS_OUTBREAKS="*=10x4") as engine:
+        endpoint, _ = await engine.endpoint("http://127.0.0.1:1/", catch_all=False)
+        await engine.take(a_friction(rule="long_wait", occurred_at=clock.now() - timedelta(hours=2)))
+        for _ in range(2):
+            await engine.take(*(a_friction(occurred_at=clock.now(), detected_at=clock.now()) for _ in range(12)))
+            clock.advance(seconds=20 * 60)
+            await engine.service.outbreaks.look()
+        assert await engine.value("SELECT count(*) FROM alerts.outbreaks") == 2
+        clock.advance(seconds=86_400)
+        await subscribe(engine, endpoint)
+        await sender(engine).send_due()
+        told = json.loads(await engine.value(BODY))["data"]["digest"]
+
+    assert len(told["outbreaks"]) == 1
+    assert sum("24 customers" in line for line in told["said"]["en"]["lines"]) == 1
+
+
 async def test_a_team_is_told_of_its_own_issues(database: str, clock: SteppingClock) -> None:
     async with quiet_engine(database, clock) as engine:
         endpoint, _ = await engine.endpoint("http://127.0.0.1:1/", catch_all=False)

@@ -87,9 +87,11 @@ async def make_digest(
     ids = await connection.fetch(f"SELECT issue_id FROM alerts.issues i WHERE {_OF_DAY}", start, end, team)  # noqa: S608  made of a constant of ours alone
     outbreaks = await connection.fetch(
         """
-        SELECT i.document FROM alerts.outbreaks o JOIN alerts.issues i ON i.issue_id = o.outbreak_id
-         WHERE o.opened_at < $2 AND coalesce(o.over_at, $2) >= $1
-           AND ($3::text IS NULL OR i.document ->> 'team' = $3) ORDER BY o.opened_at LIMIT 10
+        SELECT i.document
+          FROM (SELECT outbreak_id, min(opened_at) AS opened_at FROM alerts.outbreaks
+                 WHERE opened_at < $2 AND coalesce(over_at, $2) >= $1 GROUP BY outbreak_id) AS o
+          JOIN alerts.issues i ON i.issue_id = o.outbreak_id
+         WHERE $3::text IS NULL OR i.document ->> 'team' = $3 ORDER BY o.opened_at, i.issue_id LIMIT 10
         """,
         *(start, end, team),
     )
