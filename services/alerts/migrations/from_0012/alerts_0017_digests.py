@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "alerts_0016"
-down_revision = "alerts_0015"
+revision = "alerts_0017"
+down_revision = "alerts_0016"
 branch_labels = None
 depends_on = None
 
