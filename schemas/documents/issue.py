@@ -83,8 +83,18 @@ class OutbreakDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     over_at: Moment | None = None
 
 
+class IssueTeamDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
+    """A team that has an issue, and who took it for the team; `assigned` if that is not for its routes."""
+
+    id: str
+    name: str
+    assigned: bool = False
+    acknowledged_at: Moment | None = None
+    acknowledged_by: str | None = None
+
+
 class IssueDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One matter for one team.
+    """One matter for the teams that have it; `acknowledged_at` is when the first of them took it.
 
     `version` rises with every change; readers keep the highest. `count` is how many frictions it holds, `frictions`
     names the latest of them. `first_at` and `last_at` are event times of the frictions; `updated_at` is when this
@@ -110,6 +120,8 @@ class IssueDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     reason: str | None = None
     service_level: ServiceLevel | None = None
     team: str | None = None
+    teams: tuple[IssueTeamDocument, ...] = ()
+    owner: str | None = None
     refs: dict[str, str] = {}
     frictions: tuple[str, ...] = ()
     acknowledged_at: Moment | None = None

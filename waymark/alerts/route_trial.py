@@ -52,14 +52,18 @@ def facts_of(labels: Sequence[str]) -> "RoutingFacts":
 
 def try_routes(policy: "AlertPolicy", facts: "RoutingFacts", now: datetime, names: PeopleNames) -> dict[str, Any]:
     """Return which routes take an issue with these facts at `now`, the way there, and what holds it."""
+    from services.alerts.policy.ownership import find_owners
+
     walked = policy.walk(facts)
+    owners = find_owners(facts, policy.ownerships)
     return {
         "at": now.isoformat(),
         "path": [
             {"route": check.route.name, "depth": check.depth, "match": check.match.value} for check in walked.path
         ],
         "routes": [_hit(policy, hit, now, names) for hit in walked.hits],
-        "catch_all": not walked.hits,
+        "owners": {"teams": names.of(owners.teams), "owner": owners.person},
+        "catch_all": not walked.hits and not owners.teams,
     }
 
 
@@ -92,7 +96,9 @@ def sentences(tried: dict[str, Any], *, critical: bool) -> list[str]:
     ]
     if tried["catch_all"]:
         lines.append(say("→ no route takes it: the catch-all endpoints", "→ 맞는 경로 없음: catch_all 엔드포인트"))
-    return lines + [f"→ {_people(hit)}; {_when(hit, critical=critical)}" for hit in tried["routes"]]
+    lines += [f"→ {_people(hit)}; {_when(hit, critical=critical)}" for hit in tried["routes"]]
+    owners = [*tried["owners"]["teams"], *([tried["owners"]["owner"]] if tried["owners"]["owner"] else [])]
+    return lines + ([say("→ owned by: ", "→ 담당: ") + ", ".join(owners)] if owners else [])
 
 
 _MARKS = {"matched": "✓", "not_asked": "·"}

@@ -282,7 +282,7 @@ class Administration:
             return await team_store.rename_team(connection, team_id, name, self.clock.now())
 
     async def remove_team(self, team_id: UUID) -> bool:
-        """Delete a team that no endpoint and no route names."""
+        """Delete a team that no endpoint, no route and no rule of ownership names."""
         async with transaction(self.pool) as connection:
             return await team_store.remove_team(connection, team_id)
 

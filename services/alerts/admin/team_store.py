@@ -57,13 +57,14 @@ async def rename_team(connection: Connection, team_id: UUID, name: str, now: dat
 
 
 async def remove_team(connection: Connection, team_id: UUID) -> bool:
-    """Delete a team that no endpoint and no route names; return whether one was deleted."""
+    """Delete a team that no endpoint, no route and no rule of ownership names; return whether one was deleted."""
     status = await connection.execute(
         """
         DELETE FROM alerts.teams t WHERE team_id = $1
            AND NOT EXISTS (SELECT FROM alerts.endpoints e WHERE e.team_id = t.team_id AND e.deleted_at IS NULL)
            AND NOT EXISTS (SELECT FROM alerts.routes r WHERE t.team_id = ANY(r.teams)
                               OR r.children::text LIKE '%' || t.team_id || '%')
+           AND NOT EXISTS (SELECT FROM alerts.policy_settings s WHERE s.owners::text LIKE '%' || t.team_id || '%')
         """,
         team_id,
     )

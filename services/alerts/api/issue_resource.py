@@ -1,12 +1,13 @@
 """The resource of issues: lists, the details of one, and the actions of people."""
 
 from datetime import timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 from uuid import UUID
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from services.alerts.admin import team_store
 from services.alerts.api.access import Agent, InjectedParts, Reader, not_found, problems
 from services.alerts.api.cursors import cursor_of_issues, place_in_issues, scope_of_issues
 from services.alerts.api.views import (
@@ -17,6 +18,7 @@ from services.alerts.api.views import (
     IssuePageView,
     IssueSummaryView,
     IssueView,
+    Name,
     NoteBody,
     OmittedCountsView,
     ResolveBody,
@@ -25,9 +27,9 @@ from services.alerts.api.views import (
 from services.alerts.deliver import delivery_history
 from services.alerts.inbox import actions, issue_details, issue_list
 from services.alerts.inbox.action_executor import ActionResult
-from services.alerts.inbox.actions import ActionOutcome
+from services.alerts.inbox.actions import ActionOutcome, ActionVerdict, Assignment, NamedTeam
 from services.alerts.inbox.issue_list import IssueFilter, IssueOrder, WalkExpiredError
-from services.alerts.issues.model import AlertSeverity, IssueState
+from services.alerts.issues.model import AlertSeverity, Issue, IssueState
 from services.runtime.http.fields import PlainText
 from services.runtime.http.problems import Problem
 from services.runtime.postgres.pools import acquire
@@ -45,7 +47,8 @@ class FilterQuery(BaseModel):
     rule: PlainText | None = Field(None, max_length=200)
     channel: PlainText | None = Field(None, max_length=40)
     customer: PlainText | None = Field(None, max_length=200, description="The opaque id of a customer.")
-    team: PlainText | None = Field(None, max_length=200, description="The name of a team.")
+    team: PlainText | None = Field(None, max_length=200, description="The name of a team that has it.")
+    owner: PlainText | None = Field(None, max_length=200, description="The person who has it.")
     outbreak: UUID | None = Field(None, description="Issues that this outbreak holds.")
     held: bool | None = Field(None, description="Issues that an outbreak holds: only these, or none of them.")
     quiet: bool | None = Field(None, description="Issues that nobody is notified of: only these, or none of them.")
@@ -65,7 +68,32 @@ class FilterQuery(BaseModel):
             quiet=self.quiet,
             outbreak=str(self.outbreak) if self.outbreak else None,
             held=self.held,
+            owner=self.owner,
         )
+
+
+class AcknowledgeBody(ActionBody):
+    """For whom an issue is taken."""
+
+    team: Name | None = Field(None, description="Name or id of one of its teams; left out, for all of them.")
+
+
+class AssignBody(ActionBody):
+    """Who is to have an issue."""
+
+    teams: list[Name] | None = Field(
+        None, max_length=20, description="Names or ids of all teams that it is assigned to; `[]` for none."
+    )
+    owner: Name | None = Field(None, description="The person who has it; null for nobody.")
+    hand_over: bool = Field(False, description="The other teams need not take it any more.")
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.teams is None and "owner" not in self.model_fields_set:
+            raise ValueError("give `teams`, an `owner`, or both")
+        if self.hand_over and not self.teams:
+            raise ValueError("an issue is handed over to `teams`; give at least one")
+        return self
 
 
 class IssuesQuery(FilterQuery):
@@ -140,14 +168,51 @@ async def read_issue(parts: InjectedParts, _: Reader, issue_id: UUID) -> IssueDe
     responses=problems(404, 409),
     response_model_exclude_none=True,
 )
-async def acknowledge(parts: InjectedParts, caller: Agent, issue_id: UUID, body: ActionBody | None = None) -> IssueView:
-    """Acknowledge an issue: somebody is working on it. Repeating this has no effect."""
+async def acknowledge(
+    parts: InjectedParts, caller: Agent, issue_id: UUID, body: AcknowledgeBody | None = None
+) -> IssueView:
+    """Acknowledge an issue: somebody is working on it. Repeating this has no effect.
+
+    With `team` it is taken for one of its teams: the others are still reminded, and it is open until each took it.
+    """
     note = body.note if body else None
+    team = await _team(parts, body.team) if body and body.team is not None else None
     result = await parts.executor.execute(
         issue_id,
-        lambda issue, _: actions.acknowledge(issue, actor=caller.label, now=parts.clock.now(), note=note),
+        lambda issue, _: actions.acknowledge(
+            issue, actor=caller.label, now=parts.clock.now(), note=note, team=team.id if team else None
+        ),
     )
     return shown_result(result)
+
+
+@router.post(
+    "/{issue_id}/assign", summary="Assign an issue", responses=problems(404, 409), response_model_exclude_none=True
+)
+async def assign(parts: InjectedParts, caller: Agent, issue_id: UUID, body: AssignBody) -> IssueView:
+    """Give an issue to teams, to a person, or to both; teams that did not have it are told, with the reason `assigned`.
+
+    What is left out stays as it is. `teams` are all teams that it is assigned to; those that it is routed to have it
+    too, unless it is handed over.
+    """
+    teams = None if body.teams is None else tuple([await _team(parts, word) for word in body.teams])
+
+    def decide(issue: Issue, _: bool) -> ActionVerdict:
+        owner = body.owner if "owner" in body.model_fields_set else issue.owner
+        assignment = Assignment(teams=teams, owner=owner, hands_over=body.hand_over)
+        return actions.assign(issue, assignment, actor=caller.label, now=parts.clock.now(), note=body.note)
+
+    return shown_result(await parts.executor.execute(issue_id, decide))
+
+
+async def _team(parts: InjectedParts, word: str) -> NamedTeam:
+    """Return the team with this name or id; raise `Problem` if there is none."""
+    async with acquire(parts.pool) as connection:
+        teams = await team_store.list_teams(connection)
+    found = next((team for team in teams if word in {team.name, str(team.id)}), None)
+    if found is None:
+        raise Problem(422, "team_unknown", "There is no such team; `GET /v1/teams` lists their names and ids.")
+    return NamedTeam(id=found.id, name=found.name)
 
 
 @router.post(
@@ -219,6 +284,7 @@ async def note(parts: InjectedParts, caller: Agent, issue_id: UUID, body: NoteBo
 _CONFLICTS = {
     ActionOutcome.RESOLVED: "It is resolved; reopen it first.",
     ActionOutcome.MERGED: "It was merged; `merged_into` names the issue that continues it.",
+    ActionOutcome.NOT_ITS_TEAM: "That team does not have it; `teams` names those that do. Assign it first.",
     ActionOutcome.UNRESOLVED: "Resolve it first; `resolution` can state the outcome at once.",
     ActionOutcome.SUPERSEDED: "A later issue of the same matter is unresolved; work on that one.",
     ActionOutcome.IN_THE_PAST: "Give a time in the future.",

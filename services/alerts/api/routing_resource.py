@@ -64,9 +64,13 @@ async def rename_team(parts: InjectedParts, _: Admin, team_id: UUID, body: TeamB
 
 @router.delete("/teams/{team_id}", summary="Delete a team", tags=["teams"], status_code=204, responses=problems(409))
 async def remove_team(parts: InjectedParts, _: Admin, team_id: UUID) -> Response:
-    """Delete a team that no endpoint and no route names."""
+    """Delete a team that no endpoint, no route and no rule of ownership names."""
     if not await parts.administration.remove_team(team_id):
-        raise Problem(409, "team_in_use", "There is no such team, or an endpoint or a route still names it.")
+        raise Problem(
+            409,
+            "team_in_use",
+            "There is no such team, or an endpoint, a route or `owners` of the policy still name it.",
+        )
     return Response(status_code=204)
 
 

@@ -130,6 +130,16 @@ class OutbreakFactsView(ResponseView):
     segments: dict[str, dict[str, int]] = Field({}, description="The most frequent values, by field.")
 
 
+class TeamShareView(ResponseView):
+    """A team that has the issue, and who took it for the team."""
+
+    id: UUID
+    name: str
+    assigned: bool = Field(False, description="A person or a rule of ownership gave it the issue.")
+    acknowledged_at: datetime | None = None
+    acknowledged_by: str | None = None
+
+
 class IssueView(ResponseView):
     """Issue v1, with its occurrence and whether people are notified of it."""
 
@@ -147,7 +157,9 @@ class IssueView(ResponseView):
     channel: str | None = None
     reason: str | None = None
     service_level: str | None = None
-    team: str | None = None
+    team: str | None = Field(None, description="The first of `teams`.")
+    teams: list[TeamShareView] = Field([], description="Who has it; it is open until each of them took it.")
+    owner: str | None = Field(None, description="The person who has it.")
     refs: dict[str, str] = {}
     count: int = Field(description="Frictions that stand.")
     frictions: list[str] = []

@@ -54,6 +54,18 @@ async def end_one(connection: Connection, progress: EscalationProgress) -> None:
     )
 
 
+async def end_on(connection: Connection, pairs: Sequence[tuple[UUID, UUID]]) -> None:
+    """End the escalations of these issues on these routes: the people of a route have taken the issue."""
+    if pairs:
+        await connection.execute(
+            """
+            DELETE FROM alerts.escalations e USING unnest($1::uuid[], $2::uuid[]) AS g (issue_id, route_id)
+             WHERE e.issue_id = g.issue_id AND e.route_id = g.route_id
+            """,
+            *columns(pairs),
+        )
+
+
 async def of_issue(connection: Connection, issue_id: UUID) -> list[EscalationProgress]:
     """Return the escalations of an issue that are under way."""
     rows = await connection.fetch("SELECT * FROM alerts.escalations WHERE issue_id = $1 ORDER BY due_at", issue_id)

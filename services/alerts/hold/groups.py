@@ -60,6 +60,8 @@ class GroupSetting:
     policy: AlertPolicy
     silences: Sequence[Silence]
     inhibitors: Mapping[UUID, Inhibitor]
+    taken: frozenset[UUID] = frozenset()
+    """Members that the people of the route have taken; a group of such members alone is not repeated."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +123,8 @@ def plan_flush(group: AlertGroup, members: Sequence[Issue], setting: GroupSettin
                 resolved.append(issue)
         elif blocker is None and not snoozed and not issue.quiet:
             firing.append(issue)
-    return _decided(group, members, setting.options, _Shown(firing=firing, resolved=resolved, opens_at=opens_at), now)
+    shown = _Shown(firing=firing, resolved=resolved, opens_at=opens_at, taken=setting.taken)
+    return _decided(group, members, setting.options, shown, now)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +134,7 @@ class _Shown:
     firing: list[Issue]
     resolved: list[Issue]
     opens_at: list[datetime]
+    taken: frozenset[UUID]
 
 
 def _decided(
@@ -138,7 +142,7 @@ def _decided(
 ) -> FlushPlan:
     entries = frozenset(_entry(issue) for issue in shown.firing)
     ended = frozenset(str(issue.id) for issue in shown.resolved)
-    acknowledged = all(issue.acknowledged_at is not None for issue in shown.firing)
+    acknowledged = all(issue.id in shown.taken for issue in shown.firing)
     repeats = group.told.repeats if group.told else 0
     pause = None if acknowledged else repeat_pause(options.repeat_interval or (), repeats)
     reason = FlushReason.NOTHING_NEW

@@ -11,7 +11,7 @@ from uuid import UUID
 from services.alerts.hold import escalation_store, wait_store
 from services.alerts.inbox.actions import ActionOutcome, ActionVerdict
 from services.alerts.issues import issue_store
-from services.alerts.issues.model import Issue, IssueState
+from services.alerts.issues.model import Issue
 from services.alerts.loop.loop_follower import LoopFollower
 from services.alerts.metrics import StateMetrics
 from services.alerts.notify.change_writer import ChangeWriter
@@ -96,6 +96,6 @@ class ActionExecutor:
             await self.loop.follow(connection, [plan.change for plan in plans], now)
         self.writer.count(plans)
         after = plans[0].change.after
-        if issue.state is IssueState.OPEN and after.state is IssueState.ACKNOWLEDGED:
+        if issue.acknowledged_at is None and after.acknowledged_at is not None:
             self.metrics.time_to_acknowledge.observe((self.clock.now() - issue.opened_at).total_seconds())
         return ActionResult(outcome=verdict.outcome, issue=after)

@@ -7,9 +7,11 @@ left to `api`, and notifying people to `notify`.
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
+from uuid import UUID
 
 from services.alerts.issues.lifecycle import reopen_issue
 from services.alerts.issues.model import SYSTEM, Issue, IssueChange, IssueEvent, IssueEventKind, IssueState
+from services.alerts.issues.sharing import passed_on, taken_for
 from services.alerts.loop.outcomes import Gesture
 from services.alerts.notify.routing import RoutingDirectory, any_alive, evaluate_routes
 from services.alerts.policy.tree import routing_facts
@@ -32,6 +34,8 @@ class ActionOutcome(StrEnum):
     """A later issue of the same fingerprint is unresolved."""
     UNRESOLVED = "issue_unresolved"
     """The issue is not resolved, so nothing came of it yet."""
+    NOT_ITS_TEAM = "team_not_on_issue"
+    """The issue does not belong to the team that is to take it."""
     IN_THE_PAST = "snooze_in_the_past"
     TOO_LONG = "snooze_too_long"
 
@@ -44,14 +48,66 @@ class ActionVerdict:
     change: IssueChange | None = None
 
 
-def acknowledge(issue: Issue, *, actor: str, now: datetime, note: str | None = None) -> ActionVerdict:
-    """Acknowledge an issue: somebody is working on it."""
-    if issue.state is IssueState.ACKNOWLEDGED:
-        return ActionVerdict(outcome=ActionOutcome.ALREADY)
+def acknowledge(
+    issue: Issue, *, actor: str, now: datetime, note: str | None = None, team: UUID | None = None
+) -> ActionVerdict:
+    """Acknowledge an issue: somebody is working on it, for one of its teams or, without `team`, for all of them."""
     if issue.state is IssueState.RESOLVED:
         return ActionVerdict(outcome=ActionOutcome.RESOLVED)
-    after = replace(issue, state=IssueState.ACKNOWLEDGED, acknowledged_at=now, acknowledged_by=actor)
-    return _done(issue, after, _event(IssueEventKind.ACKNOWLEDGED, actor, note), now)
+    shares = [share for share in issue.teams if team in {None, share.id}]
+    if team is not None and not shares:
+        return ActionVerdict(outcome=ActionOutcome.NOT_ITS_TEAM)
+    if issue.state is IssueState.ACKNOWLEDGED or (team is not None and all(s.at is not None for s in shares)):
+        return ActionVerdict(outcome=ActionOutcome.ALREADY)
+    after = taken_for(issue, {share.id for share in shares}, actor=actor, now=now)
+    whole = after.state is IssueState.ACKNOWLEDGED
+    kind = IssueEventKind.ACKNOWLEDGED if whole else IssueEventKind.TEAM_ACKNOWLEDGED
+    detail = {"team": shares[0].name} if team is not None else {}
+    return _done(issue, after, _event(kind, actor, note, **detail), now)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedTeam:
+    """A team by its id and its name."""
+
+    id: UUID
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assignment:
+    """Who is to have an issue: `teams` instead of those assigned before (None: the same ones), and the owner.
+
+    `hands_over` says that the other teams need not take it any more. `owner` is who is to own it, or who does already.
+    """
+
+    teams: tuple[NamedTeam, ...] | None
+    owner: str | None
+    hands_over: bool = False
+
+
+def assign(
+    issue: Issue, assignment: Assignment, *, actor: str, now: datetime, note: str | None = None
+) -> ActionVerdict:
+    """Assign an issue to teams and to a person; teams that did not have it are told."""
+    if issue.state is IssueState.RESOLVED:
+        return ActionVerdict(outcome=ActionOutcome.RESOLVED)
+    teams = issue.assigned if assignment.teams is None else tuple(team.id for team in assignment.teams)
+    after = replace(issue, assigned=teams, owner=assignment.owner)
+    if assignment.hands_over:
+        after = passed_on(after, teams, actor=actor, now=now)
+    if after == issue:
+        return ActionVerdict(outcome=ActionOutcome.ALREADY)
+    detail: dict[str, str | int | list[str] | None] = {}
+    if assignment.teams is not None:
+        detail["teams"] = [team.name for team in assignment.teams]
+    if after.owner != issue.owner:
+        detail["owner"] = after.owner
+    if assignment.hands_over:
+        detail["handed_over"] = 1
+    if note:
+        detail["note"] = note
+    return _done(issue, after, IssueEvent(kind=IssueEventKind.ASSIGNED, actor=actor, detail=detail), now)
 
 
 def resolve(
@@ -121,7 +177,8 @@ def notify_again(issue: Issue, directory: RoutingDirectory, *, now: datetime) ->
     """
     if issue.state is not IssueState.OPEN or issue.snoozed_until is not None:
         return ActionVerdict(outcome=ActionOutcome.ALREADY)
-    told, routing = issue.told, evaluate_routes(routing_facts(issue), directory, now=now)
+    told = issue.told
+    routing = evaluate_routes(routing_facts(issue), directory, now=now, assigned=issue.assigned)
     gone = told.severity is not None and not any(e in directory.endpoints for e in told.endpoints)
     dead = told.severity is not None and not any_alive(told.endpoints, directory, now) and routing.heard
     if not (gone or dead or (issue.unheard_since is not None and routing.endpoints)):

@@ -14,7 +14,7 @@ from services.alerts.hold import escalation_store, group_store, inhibition_store
 from services.alerts.hold.groups import AlertGroup, view_of
 from services.alerts.hold.waits import ROOT_ID, Blocker, Wait, find_blocker
 from services.alerts.inbox import issue_details
-from services.alerts.issues.model import Issue
+from services.alerts.issues.model import Issue, IssueState
 from services.alerts.notify import directory_store
 from services.alerts.notify.routing import Lane, RoutingDirectory, RoutingResult, evaluate_routes
 from services.alerts.policy.escalation import EscalationProgress
@@ -56,7 +56,7 @@ async def explain_issue(connection: Connection, issue_id: UUID, now: datetime) -
     directory = await directory_store.load_directory(connection)
     inhibitors = await inhibition_store.inhibitors(connection, [issue], directory.inhibit_rules)
     waits = (await wait_store.of_issues(connection, [issue_id])).get(issue_id, [])
-    routing = evaluate_routes(routing_facts(issue), directory, now=now)
+    routing = evaluate_routes(routing_facts(issue), directory, now=now, assigned=issue.assigned)
     view = view_of(issue, inhibitors.get(issue_id))
     by_route = {wait.route_id: wait for wait in waits}
     lanes = [
@@ -102,7 +102,32 @@ class ExplanationLine:
 
 def explanation_lines(found: IssueExplanation) -> list[ExplanationLine]:
     """Return the explanation in sentences: what was told, what holds the rest, and what comes next."""
-    return [*_told(found), *_held(found), *_next(found)]
+    return [*_told(found), *_teams(found), *_held(found), *_next(found)]
+
+
+def _teams(found: IssueExplanation) -> Iterator[ExplanationLine]:
+    """Yield who has the issue, and which of them nobody can tell."""
+    issue = found.issue
+    if issue.owner is not None:
+        yield ExplanationLine(en=f"Its owner is {issue.owner}.", ko=f"담당자: {issue.owner}.")
+    reached = {team for one in found.lanes if one.lane.endpoints for team in one.lane.teams}
+    for share in issue.teams if issue.unresolved else ():
+        how_en, how_ko = (" (assigned)", " (배정됨)") if share.assigned else ("", "")
+        if share.at is not None:
+            yield ExplanationLine(
+                en=f"Team {share.name}{how_en}: taken by {share.by} at {share.at:%Y-%m-%d %H:%M:%S}Z.",
+                ko=f"팀 {share.name}{how_ko}: {share.at:%Y-%m-%d %H:%M:%S}Z에 {share.by} 확인.",
+            )
+        elif issue.state is IssueState.OPEN:
+            yield ExplanationLine(
+                en=f"Team {share.name}{how_en}: nobody has taken it yet.",
+                ko=f"팀 {share.name}{how_ko}: 아직 확인 안 됨.",
+            )
+        if share.assigned and share.id not in reached:
+            yield ExplanationLine(
+                en=f"Team {share.name} has no endpoint: nobody of it is told. Give it one, or assign another team.",
+                ko=f"팀 {share.name}에는 엔드포인트가 없어 알릴 수 없음. 엔드포인트를 추가하거나 다른 팀에 배정하세요.",
+            )
 
 
 def _told(found: IssueExplanation) -> Iterator[ExplanationLine]:
@@ -204,6 +229,11 @@ def explanation_document(found: IssueExplanation) -> dict[str, object]:
         "why_not": found.why_not,
         "told_at": found.issue.told.at,
         "told": found.issue.told.sequence,
+        "owner": found.issue.owner,
+        "teams": [
+            {"team": one.name, "assigned": one.assigned, "acknowledged_at": one.at, "acknowledged_by": one.by}
+            for one in found.issue.teams
+        ],
         "deliveries_pending": sum(row.state == "pending" for row in found.deliveries),
     }
 

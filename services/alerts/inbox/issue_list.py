@@ -41,6 +41,7 @@ class IssueFilter:
     quiet: bool | None = None
     outbreak: str | None = None
     held: bool | None = None
+    owner: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,6 +142,11 @@ async def summary(connection: Connection, wanted: IssueFilter) -> list[SeverityC
     ]
 
 
+_OF_TEAM = """(document ->> 'team' = {0} OR EXISTS (
+    SELECT FROM json_array_elements(document -> 'teams') share WHERE share ->> 'name' = {0}))"""
+"""An issue whose first team it is, or one of the others; documents of earlier versions have only the first."""
+
+
 @dataclass(slots=True)
 class _Where:
     """The conditions of a query and their values; an open aspect adds none, so that an index can serve the rest."""
@@ -157,7 +163,8 @@ class _Where:
             ("{} = ANY(rules)", wanted.rule),
             ("channel = {}", wanted.channel),
             ("customer_id = {}", wanted.customer_id),
-            ("document ->> 'team' = {}", wanted.team),
+            (_OF_TEAM, wanted.team),
+            ("document ->> 'owner' = {}", wanted.owner),
             ("quiet = {}", wanted.quiet),
             ("held_by = {}", wanted.outbreak),
             ("(held_by IS NOT NULL) = {}", wanted.held),

@@ -32,10 +32,14 @@ from services.alerts.issues.model import (
     LocalizedTitle,
     OutbreakFacts,
     ReportedFriction,
+    TeamShare,
     TimelineStep,
     ValueAtStake,
 )
 from services.alerts.issues.story import tell
+
+TEAMS_NAMED = 200
+"""The contract names at most so many teams of an issue."""
 
 MAX_RECORD_BYTES = 262_144
 """A friction has at most 50 touchpoints, a journey 20 steps; nothing near this size is one of them."""
@@ -188,6 +192,8 @@ def write_issue(issue: Issue) -> issue_v1.IssueDocument:
         reason=issue.reason,
         service_level=ServiceLevel(issue.service_level) if issue.service_level else None,
         team=issue.team,
+        teams=tuple(_team(share) for share in issue.teams[:TEAMS_NAMED]),
+        owner=issue.owner,
         refs=dict(issue.refs),
         count=issue.count,
         frictions=issue.frictions,
@@ -215,6 +221,16 @@ def write_issue(issue: Issue) -> issue_v1.IssueDocument:
         priority=_priority(issue.priority) if issue.priority else None,
         held_by=str(issue.held_by) if issue.held_by else None,
         outbreak=_outbreak(issue.outbreak) if issue.outbreak else None,
+    )
+
+
+def _team(share: TeamShare) -> issue_v1.IssueTeamDocument:
+    return issue_v1.IssueTeamDocument(
+        id=str(share.id),
+        name=share.name,
+        assigned=share.assigned,
+        acknowledged_at=share.at,
+        acknowledged_by=share.by,
     )
 
 

@@ -8,6 +8,7 @@ from datetime import datetime
 from uuid import UUID
 
 from services.alerts.issues.model import SYSTEM, Issue, IssueResolution, IssueState, ReportedFriction
+from services.alerts.issues.sharing import untaken
 
 
 def open_issue(
@@ -22,6 +23,9 @@ def open_issue(
         state=origin.state,
         acknowledged_at=origin.acknowledged_at,
         acknowledged_by=origin.acknowledged_by,
+        teams=origin.teams,
+        assigned=origin.assigned,
+        owner=origin.owner,
         resolved_at=origin.resolved_at,
         resolved_by=origin.resolved_by,
         resolution=origin.resolution,
@@ -76,6 +80,7 @@ def reopen_issue(issue: Issue, now: datetime) -> Issue:
         opened_at=now,
         acknowledged_at=None,
         acknowledged_by=None,
+        teams=untaken(issue.teams),
         resolved_at=None,
         resolved_by=None,
         resolution=None,

@@ -259,6 +259,18 @@ class NotificationRecord:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TeamShare:
+    """A team that has an issue, and who took it for the team when; `at` is None while nobody has."""
+
+    id: UUID
+    name: str
+    assigned: bool = False
+    """It has the issue because a person or a rule of ownership says so, whatever the routes say."""
+    at: datetime | None = None
+    by: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Issue:
     """What a team has to resolve; the members from `severity` to `timeline` are aggregates of its frictions."""
 
@@ -286,6 +298,7 @@ class Issue:
     refs: Mapping[str, str] = field(default_factory=dict)
     timeline: tuple[TimelineStep, ...] = ()
     acknowledged_at: datetime | None = None
+    """When it was first taken; it is open nevertheless while one of its teams has not taken it."""
     acknowledged_by: str | None = None
     resolved_at: datetime | None = None
     resolved_by: str | None = None
@@ -293,7 +306,13 @@ class Issue:
     merged_into: UUID | None = None
     snoozed_until: datetime | None = None
     team: str | None = None
-    """The name of the team that it was routed to."""
+    """The name of the first of its teams."""
+    teams: tuple[TeamShare, ...] = ()
+    """Every team that has it, by its routes, by ownership or because a person assigned it."""
+    assigned: tuple[UUID, ...] = ()
+    """The teams that people assigned it to."""
+    owner: str | None = None
+    """The person who has it."""
     told: NotificationRecord = field(default_factory=NotificationRecord)
     unheard_since: datetime | None = None
     """Since when it waits for an endpoint to notify; None if it does not wait."""
@@ -343,6 +362,10 @@ class IssueEventKind(StrEnum):
     NOT_TOLD = "not_told"
     HELD = "held"
     HANDED_OUT = "handed_out"
+    ASSIGNED = "assigned"
+    """It got other teams or another owner."""
+    TEAM_ACKNOWLEDGED = "team_acknowledged"
+    """One of its teams took it, and others have not yet."""
     OUTCOME = "outcome"
     """A person said, or corrected, how it was resolved."""
     RECONTACTED = "recontacted"

@@ -151,6 +151,9 @@ class ChangeWriter:
         await group_store.leave(
             connection, [(group, plan.change.after.id) for plan in plans for group in plan.holding.leaves]
         )
+        await escalation_store.end_on(
+            connection, [(plan.change.after.id, route) for plan in plans for route in plan.holding.taken]
+        )
         begun = [one for plan in plans for one in plan.holding.escalations]
         await escalation_store.begin(connection, begun)
         if waits or begun or any(plan.holding.joins for plan in plans):

@@ -8,9 +8,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from uuid import UUID
 
 from services.alerts.issues.aggregates import severity_rose
 from services.alerts.issues.model import AlertSeverity, Issue, IssueResolution, IssueState
+from services.alerts.issues.sharing import newly_assigned
 
 
 class NotificationReason(StrEnum):
@@ -37,6 +39,8 @@ class NotificationReason(StrEnum):
     """Only routes that notify nobody matched."""
     REPEATED = "repeated"
     """Nobody has acknowledged it since it was told."""
+    ASSIGNED = "assigned"
+    """A team was assigned it, or came to own it."""
     ESCALATED = "escalated"
     """Nobody has acknowledged it for the time of a step of its escalation."""
     OUT_OF_HOURS = "out_of_hours"
@@ -60,6 +64,7 @@ NOTIFICATION_TYPES = {
     NotificationReason.MERGED: "issue.merged",
     NotificationReason.REPEATED: "issue.updated",
     NotificationReason.ESCALATED: "issue.updated",
+    NotificationReason.ASSIGNED: "issue.updated",
 }
 """The `type` of a webhook by the reason for sending it."""
 
@@ -68,10 +73,11 @@ DEFAULT_NOTIFY_ON = frozenset(NOTIFICATION_TYPES) - {NotificationReason.ACKNOWLE
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class NotificationDecision:
-    """Whether to notify, and the reason in either case."""
+    """Whether to notify, and the reason in either case; `teams` alone are to be notified, if there are any."""
 
     notify: bool
     reason: NotificationReason
+    teams: frozenset[UUID] = frozenset()
 
     @property
     def type(self) -> str:
@@ -88,7 +94,8 @@ def decide(
     )
     if reason in NOTIFICATION_TYPES and reason not in notify_on:
         reason = NotificationReason.NOT_WANTED
-    return NotificationDecision(notify=reason in NOTIFICATION_TYPES, reason=reason)
+    alone = newly_assigned(before, after) if reason is NotificationReason.ASSIGNED else frozenset()
+    return NotificationDecision(notify=reason in NOTIFICATION_TYPES, reason=reason, teams=alone)
 
 
 def _reason_of_resolved(issue: Issue) -> NotificationReason:
@@ -106,6 +113,7 @@ def _reason_of_resolved(issue: Issue) -> NotificationReason:
 def _reason_of_unresolved(before: Issue | None, issue: Issue, now: datetime) -> NotificationReason:
     """Return the reason for an unresolved issue."""
     told = issue.told
+    assigned = before is not None and before.unresolved and bool(newly_assigned(before, issue))
     returned = told.resolved or (before is not None and not before.unresolved)
     if told.severity is None or returned:
         if issue.quiet:
@@ -121,6 +129,8 @@ def _reason_of_unresolved(before: Issue | None, issue: Issue, now: datetime) -> 
         )
     if severity_rose(told.severity, issue.loud_severity) and issue.held_by is None:
         return NotificationReason.SNOOZED if is_snoozed(issue, now) else NotificationReason.SEVERITY_RAISED
+    if assigned:
+        return NotificationReason.SNOOZED if is_snoozed(issue, now) else NotificationReason.ASSIGNED
     return _reason_of_action(before, issue)
 
 

@@ -19,6 +19,7 @@ from services.alerts.policy.escalation import Escalation
 from services.alerts.policy.hours import NamedHours
 from services.alerts.policy.inhibition import InhibitRule
 from services.alerts.policy.matchers import Matcher
+from services.alerts.policy.ownership import Ownership
 from services.alerts.policy.service_levels import DEFAULT_LEVELS, ServiceLevels
 from services.alerts.policy.tree import Route, RouteOptions
 from services.runtime.postgres.pools import Connection
@@ -58,6 +59,7 @@ class _Settings(msgspec.Struct, frozen=True, kw_only=True):
     hours: tuple[NamedHours, ...] = ()
     escalations: tuple[Escalation, ...] = ()
     service_levels: ServiceLevels | None = None
+    owners: tuple[Ownership, ...] | None = None
 
 
 DIRECTORY_COLUMNS = f"""
@@ -110,6 +112,7 @@ def read_directory(found: Mapping[str, Any]) -> RoutingDirectory:
         hours=settings.hours,
         escalations=settings.escalations,
         levels=settings.service_levels or DEFAULT_LEVELS,
+        ownerships=settings.owners or (),
         silences=read_silences(found["silences"]),
     )
 
@@ -158,10 +161,10 @@ async def replace_policy(
     await connection.execute(
         """
         UPDATE alerts.policy_settings
-           SET root = $1, inhibit_rules = $2, hours = $3, escalations = $4, service_levels = $5
+           SET root = $1, inhibit_rules = $2, hours = $3, escalations = $4, service_levels = $5, owners = $6
         """,
         *(encode_json(policy.root), encode_json(policy.inhibit_rules), encode_json(policy.hours)),
-        *(encode_json(policy.escalations), encode_json(policy.levels)),
+        *(encode_json(policy.escalations), encode_json(policy.levels), encode_json(policy.ownerships)),
     )
     return await _write_version(connection, policy.routes, actor=actor, change=change, now=now, note=note)
 

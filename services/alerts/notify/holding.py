@@ -11,9 +11,10 @@ from uuid import UUID
 
 from services.alerts.hold.groups import GroupJoin, is_critical, join_group, view_of
 from services.alerts.hold.waits import LOOK_AGAIN, ROOT_ID, IssueInView, Wait, WaitKind, find_blocker, held, next_repeat
-from services.alerts.issues.model import Issue, IssueState
+from services.alerts.issues.model import Issue
+from services.alerts.issues.sharing import taken_teams
 from services.alerts.notify.decision import NotificationDecision, NotificationReason, is_snoozed
-from services.alerts.notify.routing import Lane, RoutingDirectory, step_targets
+from services.alerts.notify.routing import Lane, RoutingDirectory, step_targets, still_wanting
 from services.alerts.policy.escalation import EscalationMove, EscalationProgress, begin_escalation, move_escalation
 from services.alerts.policy.hours import next_opening
 from services.alerts.policy.inhibition import Inhibitor
@@ -57,6 +58,8 @@ class HoldingPlan:
     """Groups that the issue leaves."""
     escalations: tuple[EscalationProgress, ...] = ()
     """Escalations that begin, unless one is under way on their route."""
+    taken: tuple[UUID, ...] = ()
+    """Routes whose people have all taken the issue: their escalation is over."""
     grouped: bool = False
     due_reason: NotificationReason | None = None
     """A wait that is due is the reason to notify."""
@@ -88,6 +91,7 @@ def plan_holding(
     planner = _LanePlanner(issue, standing, moment)
     for lane in single:
         planner.plan(lane, decision)
+    planner.note_taken(lanes)
     planner.drop_lost({route_id_of(lane) for lane in single}, decision)
     telling = decision.notify or decision.reason in _TOLD_BY_GROUPS
     grouped = [lane for lane in lanes if lane.options.grouped] if telling else []
@@ -113,18 +117,29 @@ class _LanePlanner:
         self.ended: list[UUID] = []
         self.due_reason: NotificationReason | None = None
         self.escalations: list[EscalationProgress] = []
+        self.taken: tuple[UUID, ...] = ()
+
+    def wanting(self, lane: Lane) -> tuple[UUID, ...]:
+        """Return the endpoints of a lane whose people have yet to take the issue."""
+        return still_wanting(self.issue, lane, self.moment.directory)
+
+    def note_taken(self, lanes: Sequence[Lane]) -> None:
+        """Note the routes whose people have all taken the issue, while others have not."""
+        if taken_teams(self.issue):
+            self.taken = tuple(route_id_of(lane) for lane in lanes if lane.endpoints and not self.wanting(lane))
 
     def begin_escalation(self, lane: Lane) -> None:
         """Begin the escalation of a lane whose people are told, if it has one and nobody has taken the issue."""
         policy = self.moment.directory.policy.escalation(lane.options)
-        if policy is not None and self.issue.state is IssueState.OPEN:
+        if policy is not None and self.wanting(lane):
             self.escalations.append(begin_escalation(self.issue.id, route_id_of(lane), policy, self.moment.now))
 
     def plan(self, lane: Lane, decision: NotificationDecision) -> None:
         """Decide about one lane: whether it has something to tell, and whether that goes now."""
         route_id = route_id_of(lane)
         wait = self.waiting.get(route_id)
-        reason = decision.reason if decision.notify else self._due(wait, decision)
+        concerned = decision.notify and (not decision.teams or route_id in decision.teams)
+        reason = decision.reason if concerned else self._due(wait, lane, decision)
         if reason is None:
             return
         directory, now = self.moment.directory, self.moment.now
@@ -133,13 +148,14 @@ class _LanePlanner:
             self.held.update(lane.endpoints)
             self.waits.append(held(self.issue.id, route_id, blocker, reason, wait, now))
             return
-        self.open.update(dict.fromkeys(lane.endpoints))
+        repeated = reason is NotificationReason.REPEATED
+        self.open.update(dict.fromkeys(self.wanting(lane) if repeated else lane.endpoints))
         if not decision.notify:
             self.due_reason = NotificationReason(reason)
-        self._after_telling(lane, route_id, wait, repeated=reason is NotificationReason.REPEATED)
+        self._after_telling(lane, route_id, wait, repeated=repeated)
         self.begin_escalation(lane)
 
-    def _due(self, wait: Wait | None, decision: NotificationDecision) -> NotificationReason | None:
+    def _due(self, wait: Wait | None, lane: Lane, decision: NotificationDecision) -> NotificationReason | None:
         """Return why a wait that is due notifies now; None if there is nothing to do."""
         now = self.moment.now
         if wait is None or wait.due_at > now:
@@ -148,7 +164,7 @@ class _LanePlanner:
             self.waits.append(replace(wait, due_at=self.issue.snoozed_until or now))
             return None
         reason = NotificationReason(wait.reason)
-        taken = reason is NotificationReason.REPEATED and self.issue.state is not IssueState.OPEN
+        taken = reason is NotificationReason.REPEATED and not self.wanting(lane)
         if self.issue.quiet or taken or reason not in self.moment.notify_on:
             self.ended.append(wait.route_id)
             return None
@@ -160,7 +176,7 @@ class _LanePlanner:
     def _after_telling(self, lane: Lane, route_id: UUID, wait: Wait | None, *, repeated: bool) -> None:
         repeats = wait.repeats if wait is not None and repeated else 0
         again = None
-        if self.issue.state is IssueState.OPEN:
+        if self.wanting(lane):
             reason = NotificationReason.REPEATED
             again = next_repeat(self.issue.id, route_id, lane.options, reason, repeats, self.moment.now)
         if again is not None:
@@ -189,6 +205,7 @@ class _LanePlanner:
             joins=joins,
             leaves=leaves,
             escalations=tuple(self.escalations),
+            taken=self.taken,
             grouped=grouped,
             due_reason=self.due_reason,
             news=fresh or bool(joins),

@@ -18,6 +18,7 @@ from services.alerts.issues.model import (
     IssueState,
     NotificationRecord,
 )
+from services.alerts.issues.sharing import shared_out
 from services.alerts.notify.decision import NotificationDecision, NotificationReason, decide, is_snoozed
 from services.alerts.notify.holding import (
     NOTHING_HELD,
@@ -89,16 +90,21 @@ def plan_notification(
     standing: StandingFacts = NOTHING_STANDS,
 ) -> NotificationPlan:
     """Plan the notification of `change`: whether there is one, to which endpoints, and what waits for later."""
-    decision = decide(change.before, change.after, now=now, notify_on=notify_on)
-    routing = evaluate_routes(routing_facts(change.after), directory, now=now)
-    issue = replace(change.after, team=routing.team) if change.after.unresolved else change.after
+    issue = change.after
+    routing = evaluate_routes(routing_facts(issue), directory, now=now, assigned=issue.assigned)
+    if issue.unresolved:
+        issue, shared = shared_out(change.before, issue, routing.teams)
+        change = replace(change, after=issue, events=(*change.events, *shared))
+    decision = decide(change.before, issue, now=now, notify_on=notify_on)
     moment = LaneMoment(directory=directory, now=now, notify_on=notify_on, snoozed=is_snoozed(issue, now))
     holding = plan_holding(issue, routing.lanes, decision, standing, moment)
     if not decision.notify and holding.due_reason is not None:
         decision = NotificationDecision(notify=True, reason=holding.due_reason)
-    audience = _audience(issue, holding, directory)
+    audience = holding.endpoints if decision.teams else _audience(issue, holding, directory)
     if decision.notify and not audience:
-        decision = NotificationDecision(notify=False, reason=_why_not(routing, holding))
+        nobody_new = bool(decision.teams) and not holding.waits  # the teams that have it now have no endpoint
+        reason = NotificationReason.NOTHING_NEW if nobody_new else _why_not(routing, holding)
+        decision = NotificationDecision(notify=False, reason=reason)
     if not decision.notify:
         silent = _without_notification(change, issue, decision, now, news=holding.news)
         return NotificationPlan(change=silent, decision=decision, notification=None, holding=holding)

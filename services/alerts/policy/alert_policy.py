@@ -1,4 +1,4 @@
-"""The policy as one value: the tree, how its root notifies, inhibition, named hours, and what is promised. Pure."""
+"""The policy as one value: the tree, how its root notifies, inhibition, hours, promises, ownership. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from functools import cached_property
 from services.alerts.policy.escalation import Escalation
 from services.alerts.policy.hours import NamedHours, are_open, next_opening
 from services.alerts.policy.inhibition import InhibitRule
+from services.alerts.policy.ownership import Ownership
 from services.alerts.policy.service_levels import DEFAULT_LEVELS, ServiceLevels
 from services.alerts.policy.tree import DEFAULT_OPTIONS, Route, RouteOptions, RouteWalk, RoutingFacts, walk
 
@@ -22,6 +23,7 @@ class AlertPolicy:
     hours: tuple[NamedHours, ...] = ()
     escalations: tuple[Escalation, ...] = ()
     levels: ServiceLevels = DEFAULT_LEVELS
+    ownerships: tuple[Ownership, ...] = ()
 
     @cached_property
     def hours_by_name(self) -> Mapping[str, NamedHours]:

@@ -62,7 +62,12 @@ def _deadlines(issue: Issue, levels: ServiceLevels) -> ServiceDeadlines:
 
 def pending_deadline(issue: Issue, deadlines: ServiceDeadlines) -> datetime | None:
     """Return the deadline that is next: to respond until somebody took the issue, then to resolve it."""
-    return deadlines.respond_by if issue.state is IssueState.OPEN else deadlines.resolve_by
+    return deadlines.respond_by if _unanswered(issue) else deadlines.resolve_by
+
+
+def _unanswered(issue: Issue) -> bool:
+    """Return whether nobody has taken it yet; it stays open for the teams that have not."""
+    return issue.state is IssueState.OPEN and issue.acknowledged_at is None
 
 
 def _factors(
@@ -160,7 +165,7 @@ def kept_promises(change: IssueChange) -> Iterator[tuple[ServiceTarget, str, boo
     if after.priority is None or after.outbreak is not None:
         return
     deadlines = after.priority.deadlines
-    taken = before is not None and before.state is IssueState.OPEN and after.state is not IssueState.OPEN
+    taken = before is not None and _unanswered(before) and not _unanswered(after)
     over = before is not None and before.unresolved and not after.unresolved
     if after.resolution in {IssueResolution.RETRACTED, IssueResolution.MERGED}:
         return

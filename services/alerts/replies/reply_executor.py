@@ -123,8 +123,11 @@ class ReplyExecutor:
 
     async def _act(self, reply: SignedReply) -> ActionResult | None:
         now = self.clock.now()
+        async with acquire(self.pool) as connection:
+            endpoint = await endpoint_store.find_endpoint(connection, reply.endpoint_id)
+        team = endpoint.team_id if endpoint else None
         return await self.executor.execute(
-            reply.issue_id, lambda issue, superseded: _decide(reply, issue, superseded=superseded, now=now)
+            reply.issue_id, lambda issue, superseded: _decide(reply, issue, team, superseded=superseded, now=now)
         )
 
     async def _answer_in_slack(self, url: str, reply: SignedReply, result: ActionResult) -> None:
@@ -139,10 +142,12 @@ class ReplyExecutor:
             _log.warning("answer in Slack failed", status=sent.answer.status, reason=sent.answer.failure)
 
 
-def _decide(reply: SignedReply, issue: Issue, *, superseded: bool, now: datetime) -> ActionVerdict:
+def _decide(reply: SignedReply, issue: Issue, team: UUID | None, *, superseded: bool, now: datetime) -> ActionVerdict:
+    """Do it for the team of the endpoint; one that does not have the issue, as in a step of an escalation, for all."""
     match reply.action:
         case ReplyAction.ACKNOWLEDGE:
-            return actions.acknowledge(issue, actor=reply.by, now=now)
+            its = team if any(share.id == team for share in issue.teams) else None
+            return actions.acknowledge(issue, actor=reply.by, now=now, team=its)
         case ReplyAction.RESOLVE:
             return actions.resolve(issue, actor=reply.by, now=now, resolution="resolved")
         case ReplyAction.REOPEN:

@@ -20,7 +20,7 @@ from services.alerts.notify import directory_store, notification_store
 from services.alerts.notify.decision import NotificationReason
 from services.alerts.notify.group_body import group_type, render_group
 from services.alerts.notify.notification_store import GroupNotification
-from services.alerts.notify.routing import Lane, RoutingDirectory, find_lane
+from services.alerts.notify.routing import Lane, RoutingDirectory, find_lane, still_wanting
 from services.alerts.policy.tree import routing_facts
 from services.runtime.clock import Clock
 from services.runtime.postgres.pools import Connection, Pool, transaction
@@ -69,7 +69,11 @@ class GroupFlusher:
                 await self._give_up(connection, group, members[group.id], now)
                 continue
             setting = GroupSetting(
-                options=lane.options, policy=directory.policy, silences=directory.silences, inhibitors=inhibitors
+                options=lane.options,
+                policy=directory.policy,
+                silences=directory.silences,
+                inhibitors=inhibitors,
+                taken=frozenset(i.id for i in members[group.id] if not still_wanting(i, lane, directory)),
             )
             plan = plan_flush(group, members[group.id], setting, now)
             message = self._message(group, plan, lane, directory, now)

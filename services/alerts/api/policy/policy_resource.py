@@ -266,6 +266,15 @@ class PathStepView(ResponseView):
     match: RouteMatch
 
 
+class TeamStandingView(ResponseView):
+    """A team that has the issue, and who took it for the team."""
+
+    team: str
+    assigned: bool
+    acknowledged_at: datetime | None
+    acknowledged_by: str | None
+
+
 class ExplanationView(ResponseView):
     """Why people were notified of an issue or were not, and what comes next."""
 
@@ -278,6 +287,8 @@ class ExplanationView(ResponseView):
     why_not: str | None = Field(description="Why nobody was notified of the last change, if so.")
     told_at: datetime | None
     told: int = Field(description="How many notifications there were of it alone.")
+    owner: str | None
+    teams: list[TeamStandingView] = Field(description="Who has it, and who of them took it.")
     deliveries_pending: int
 
 

@@ -89,6 +89,15 @@ _OUTBREAK: dict[str, Any] = {
         "segments": {"channel": {"web": 201, "app": 18}, "product": {"fibre 500": 40}},
     },
 }
+_SHARED: dict[str, Any] = {
+    "teams": [
+        {"id": "01a2033b-0000-7000-8000-0000000000c1", "name": "billing", "acknowledged_by": "minji"},
+        {"id": "01a2033b-0000-7000-8000-0000000000c2", "name": "payments", "assigned": True},
+    ],
+    "owner": "seoyeon",
+    "acknowledged_at": "2026-11-22T00:20:00Z",
+    "acknowledged_by": "minji",
+}
 _TAKEN: dict[str, Any] = {
     "version": 3,
     "state": "acknowledged",
@@ -119,6 +128,7 @@ _SAMPLES: dict[str, dict[str, Any]] = {
     "opened": _about("issue.opened", "first", 1),
     "updated": _about("issue.updated", "severity_raised", 2, severity="critical", version=2),
     "reminder": _about("issue.updated", "snooze_ended", 3),
+    "assigned": _about("issue.updated", "assigned", 3, version=3, **_SHARED),
     "acknowledged": _about("issue.acknowledged", "acknowledged", 3, **_TAKEN),
     "resolved": _about("issue.resolved", "resolved", 4, **{**_TAKEN, **_OVER}),
     "withdrawn": _about("issue.resolved", "withdrawn", 4, **{**_OVER, "resolution": "retracted"}),

@@ -19,6 +19,7 @@ class MessageKind(StrEnum):
     OPENED = "opened"
     UPDATED = "updated"
     REMINDER = "reminder"
+    ASSIGNED = "assigned"
     ACKNOWLEDGED = "acknowledged"
     REOPENED = "reopened"
     RESOLVED = "resolved"
@@ -87,6 +88,14 @@ class ToldOutbreak(msgspec.Struct, frozen=True, kw_only=True):
     segments: dict[str, dict[str, int]] = {}
 
 
+class ToldTeam(msgspec.Struct, frozen=True, kw_only=True):
+    """A team that has an issue, and who took it for the team."""
+
+    name: str
+    assigned: bool = False
+    acknowledged_by: str | None = None
+
+
 class ToldIssue(msgspec.Struct, frozen=True, kw_only=True):
     """The members of issue v1 that notifiers show or send on; an outbreak has no customer."""
 
@@ -108,6 +117,8 @@ class ToldIssue(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None
     service_level: str | None = None
     team: str | None = None
+    teams: tuple[ToldTeam, ...] = ()
+    owner: str | None = None
     refs: dict[str, str] = {}
     acknowledged_by: str | None = None
     resolved_at: datetime | None = None
@@ -176,6 +187,8 @@ def read_message(body: bytes) -> ToldMessage:
     kind = _KINDS.get(type_, MessageKind.UPDATED if type_.startswith("issue.") else MessageKind.OPERATIONAL)
     if kind is MessageKind.UPDATED and reason in _REMINDING:
         kind = MessageKind.REMINDER
+    if kind is MessageKind.UPDATED and reason == MessageKind.ASSIGNED:
+        kind = MessageKind.ASSIGNED
     has_issue = type_.startswith("issue.")
     return ToldMessage(
         type=type_,

@@ -49,6 +49,7 @@ _LABELS: Mapping[str, Mapping[str, str]] = {
     "count": {"en": "Frictions", "ko": "불편"},
     "since": {"en": "Since", "ko": "시작"},
     "team": {"en": "Team", "ko": "담당 팀"},
+    "owner": {"en": "Owner", "ko": "담당자"},
     "effort": {"en": "Effort so far", "ko": "고객 노력도"},
     "value": {"en": "At stake", "ko": "걸린 금액"},
     "priority": {"en": "Priority", "ko": "우선순위"},
@@ -83,6 +84,7 @@ VALUES_SHOWN = 3
 _HEADLINES: Mapping[MessageKind, Mapping[str, str]] = {
     MessageKind.OPENED: {"en": "{title}", "ko": "{title}"},
     MessageKind.UPDATED: {"en": "Worse now: {title}", "ko": "더 심각해짐: {title}"},
+    MessageKind.ASSIGNED: {"en": "Assigned to you: {title}", "ko": "담당 배정: {title}"},
     MessageKind.REMINDER: {"en": "Still open: {title}", "ko": "아직 미해결: {title}"},
     MessageKind.ACKNOWLEDGED: {"en": "Taken by {by}: {title}", "ko": "{by} 담당: {title}"},
     MessageKind.REOPENED: {"en": "Back again: {title}", "ko": "다시 발생: {title}"},
@@ -263,11 +265,18 @@ def _facts(issue: ToldIssue, options: ReaderOptions) -> tuple[tuple[str, str], .
         **_situation(issue),
         "count": str(issue.count),
         "since": clock_text(issue.first_at, _zone(options.time_zone)),
-        "team": issue.team,
+        "team": _teams(issue),
+        "owner": issue.owner,
     }
     facts = [(_LABELS[name][language], value) for name, value in known.items() if value]
     facts += list(issue.refs.items())[:4]
     return tuple((_line(name, LABEL), _line(value, VALUE)) for name, value in facts)
+
+
+def _teams(issue: ToldIssue) -> str | None:
+    """Return the teams that have it, each with who took it."""
+    named = (f"{team.name} (✓ {team.acknowledged_by})" if team.acknowledged_by else team.name for team in issue.teams)
+    return ", ".join(named) or issue.team
 
 
 def _urgency(issue: ToldIssue, options: ReaderOptions) -> dict[str, str]:
@@ -279,7 +288,8 @@ def _urgency(issue: ToldIssue, options: ReaderOptions) -> dict[str, str]:
     names = [(_FACTORS.get(one.factor, one.factor) if korean else one.factor.replace("_", " "), one) for one in most]
     parts = ", ".join(f"{name} {one.points:+d}" for name, one in names)
     shown = {"priority": f"{priority.score}/100" + (f" ({parts})" if parts else "")}
-    name, deadline = ("respond_by", priority.respond_by) if issue.state == "open" else ("resolve_by", None)
+    unanswered = issue.state == "open" and issue.acknowledged_by is None
+    name, deadline = ("respond_by", priority.respond_by) if unanswered else ("resolve_by", None)
     deadline = deadline or priority.resolve_by
     if deadline is None:
         return shown

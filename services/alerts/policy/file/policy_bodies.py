@@ -238,6 +238,21 @@ class ServiceLevelsPart(PolicyPart):
         return {level: part for level, part in named.items() if part is not None}
 
 
+class OwnerPart(PolicyPart):
+    """Who has the issues of some rules, whatever the routes say."""
+
+    rules: list[Name] = Field(min_length=1, max_length=100, description="Rule ids; `*` stands for anything.")
+    matchers: MatcherTexts = []
+    teams: list[Name] = Field([], max_length=20)
+    owner: Name | None = Field(None, description="The person who has them.")
+
+    @model_validator(mode="after")
+    def _names_somebody(self) -> "OwnerPart":
+        if not self.teams and self.owner is None:
+            raise ValueError("it names teams or an owner")
+        return self
+
+
 class PolicyFile(PolicyPart):
     """The whole file of the policy."""
 
@@ -246,3 +261,4 @@ class PolicyFile(PolicyPart):
     time_intervals: list[HoursBody] = Field([], max_length=500)
     escalations: list[EscalationPart] = Field([], max_length=200)
     service_levels: ServiceLevelsPart = ServiceLevelsPart()
+    owners: list[OwnerPart] = Field([], max_length=1000)

@@ -24,6 +24,7 @@ from services.alerts.policy.file.policy_file import Place, nearest
 from services.alerts.policy.file.span_texts import MONTHS, WEEKDAYS, parse_named, parse_numbers, parse_times
 from services.alerts.policy.hours import HourSpan, NamedHours
 from services.alerts.policy.inhibition import InhibitRule
+from services.alerts.policy.ownership import Ownership
 from services.alerts.policy.service_levels import DEFAULT_LEVELS, ServiceLevels, ServicePromise
 from services.alerts.policy.tree import Route, RouteOptions
 
@@ -69,7 +70,8 @@ def named_people(body: PolicyFile) -> dict[str, str]:
             yield from ((str(named_id("team", name)), name) for name in part.teams)
             yield from look(part.routes)
 
-    return dict(look(body.route.routes))
+    owning = {str(named_id("team", name)): name for part in body.owners for name in part.teams}
+    return {**owning, **dict(look(body.route.routes))}
 
 
 def compile_policy(body: PolicyFile, known: KnownPeople | None = None) -> tuple[AlertPolicy, list[tuple[Place, str]]]:
@@ -85,8 +87,19 @@ def compile_policy(body: PolicyFile, known: KnownPeople | None = None) -> tuple[
         hours=tuple(hours_of(hours) for hours in body.time_intervals),
         escalations=tuple(_escalations(body, namer)),
         levels=_levels(body),
+        ownerships=tuple(_ownerships(body, namer)),
     )
     return policy, namer.problems
+
+
+def _ownerships(body: PolicyFile, namer: "_Namer") -> Iterator[Ownership]:
+    for number, part in enumerate(body.owners):
+        yield Ownership(
+            rules=tuple(part.rules),
+            matchers=matchers_of(part.matchers),
+            teams=namer.ids(part.teams, "team", ("owners", number, "teams")),
+            owner=part.owner,
+        )
 
 
 def _levels(body: PolicyFile) -> ServiceLevels:

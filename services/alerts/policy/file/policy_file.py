@@ -16,6 +16,7 @@ from services.alerts.policy.file.policy_bodies import (
     HoursBody,
     InhibitPart,
     OptionsBody,
+    OwnerPart,
     PolicyFile,
     PromisePart,
     RootPart,
@@ -128,6 +129,7 @@ _PARTS: Mapping[str, type[BaseModel]] = {
     "escalations": EscalationPart,
     "steps": StepPart,
     "service_levels": ServiceLevelsPart,
+    "owners": OwnerPart,
     **{level.value: PromisePart for level in ServiceLevel},
 }
 
@@ -183,6 +185,8 @@ def _contradictions(body: PolicyFile, known_labels_only: bool) -> Iterator[tuple
         yield from _unknown_group_labels(body.route, ("route",))
         for number, rule in enumerate(body.inhibit_rules):
             yield from _of_rule(rule, ("inhibit_rules", number))
+        for number, owner in enumerate(body.owners):
+            yield from _unknown_labels(owner.matchers, ("owners", number, "matchers"))
 
 
 def _of_escalations(body: PolicyFile, hours: Sequence[str]) -> Iterator[tuple[Place, str]]:

@@ -159,7 +159,10 @@ def test_nothing_is_repeated_once_all_are_acknowledged() -> None:
     told = GroupRecord(firing=frozenset({entry(1)}), resolved=frozenset(), at=NOW - HOUR, repeats=1)
 
     assert flush([issue(1)], told=told, options=options).told.repeats == 2
-    assert flush([issue(1, acknowledged_at=NOW)], told=told, options=options).reason is FlushReason.NOTHING_NEW
+    taken = flush([issue(1)], told=told, options=options, taken=frozenset({UUID(int=1)}))
+    one_left = flush([issue(1), issue(2)], told=told, options=options, taken=frozenset({UUID(int=1)}))
+    assert taken.reason is FlushReason.NOTHING_NEW
+    assert one_left.reason is FlushReason.NEW_ISSUES
 
 
 @pytest.mark.parametrize(("waits", "wait"), [(False, timedelta(0)), (True, timedelta(seconds=30))])

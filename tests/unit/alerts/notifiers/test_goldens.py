@@ -107,3 +107,17 @@ def test_a_repeat_says_that_it_is_still_open_and_an_outbreak_how_many_customers_
     facts = dict(worded.facts)
     assert (facts["고객 수"], facts["채널"], facts["평소(5분)"]) == ("218", "웹 (201), 앱 (18)", "0.4")
     assert "고객" not in facts
+
+
+def test_whoever_is_assigned_an_issue_reads_that_and_who_else_has_it() -> None:
+    stored = json.loads(sample_bodies()["updated"])
+    stored["data"]["teams"] = [{"name": "billing", "acknowledged_by": "kim"}, {"name": "payments", "assigned": True}]
+    stored["data"]["owner"] = "민지"
+    message = read_message(json.dumps({**stored, "reason": NotificationReason.ASSIGNED}).encode())
+    english, korean = (word_message(message, ReaderOptions(language=language)) for language in ("en", "ko"))
+
+    assert message.kind is MessageKind.ASSIGNED
+    assert english.headline.startswith("Assigned to you: ")
+    assert korean.headline.startswith("담당 배정: ")
+    assert dict(english.facts)["Team"] == "billing (✓ kim), payments"
+    assert dict(korean.facts)["담당자"] == "민지"

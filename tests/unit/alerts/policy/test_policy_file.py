@@ -272,3 +272,39 @@ def test_a_mistake_in_a_promise_is_named_with_its_line(right: str, wrong: str, l
         read_policy_file(PROMISING.replace(right, wrong))
 
     assert any(message in problem.message and problem.line == line for problem in refused.value.problems)
+
+
+OWNING = """
+owners:
+  - {rules: ["payment_*"], teams: [payments], owner: lee}
+  - {rules: [checkout_abandoned], matchers: ['channel="web"'], teams: [web]}
+"""
+
+
+def test_owners_are_teams_that_exist_and_a_person() -> None:
+    payments, web = policy(OWNING).ownerships
+    known = KnownPeople(endpoints={}, teams={"payments": payments.teams[0]})
+    _, unknown = compile_policy(read_policy_file(OWNING).body, known)
+
+    assert (payments.rules, payments.owner, web.owner) == (("payment_*",), "lee", None)
+    assert [str(matcher) for matcher in web.matchers] == ['channel="web"']
+    assert [place for place, _ in unknown] == [("owners", 1, "teams", 0)]
+    assert "did you mean" not in unknown[0][1]
+    assert policy().ownerships == ()
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "line", "message"),
+    [
+        ("owner: lee}", "ownr: lee}", 3, "did you mean 'owner'"),
+        ("teams: [payments], owner: lee", "teams: []", 3, "it names teams or an owner"),
+        ("rules: [checkout_abandoned]", "rules: []", 4, "at least 1"),
+        ('channel="web"', 'chanel="web"', 4, "did you mean 'channel'"),
+    ],
+)
+def test_a_mistake_in_an_owner_is_named_with_its_line(right: str, wrong: str, line: int, message: str) -> None:
+    assert OWNING.count(right) == 1
+    with pytest.raises(PolicyFileError) as refused:
+        read_policy_file(OWNING.replace(right, wrong))
+
+    assert any(message in problem.message and problem.line == line for problem in refused.value.problems)
