@@ -12,6 +12,7 @@ from services.journey.domain.definitions.definition import DefinitionRefusedErro
 from services.journey.domain.definitions.passage import JourneyFollower, Passage, follow
 from services.journey.domain.history import CustomerHistory
 from services.journey.domain.names import TimerId
+from services.journey.domain.rules.matching import mentions_field
 
 
 class DefinitionsVersion(msgspec.Struct, frozen=True, kw_only=True):
@@ -50,9 +51,12 @@ class DefinitionBook:
                 enabled = follower if follower is not None and follower.definition.enabled else None
                 self._periods.setdefault(id_, []).append((version.in_force_from, enabled))
         self._entries = {id_: _entry_kinds(periods) for id_, periods in self._periods.items()}
+        self._knows_levels = any(mentions_field(one.definition, "service_level") for one in prepared.values())
 
     def follow(self, history: CustomerHistory, fired: Collection[TimerId] = ()) -> list[Passage]:
         """Return the defined journeys in `history`, in the order of their entries; `fired` are timers that have."""
+        if self._knows_levels:
+            history.spread_service_levels()
         passages: list[Passage] = []
         for id_, periods in self._periods.items():
             entries = self._entries[id_]

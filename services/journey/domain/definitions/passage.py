@@ -4,6 +4,7 @@
 any order of arrival. A deadline counts only once its timer has fired, which is when the stream has passed it.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Collection, Hashable, Sequence
 from datetime import datetime, timedelta
 
@@ -102,8 +103,7 @@ class _Walk:
         self.ended_at: datetime | None = None
         self._follower = follower
         self._entry = unit
-        self._last = unit.time
-        self._members = [unit.position]
+        self._units = [unit]
         self._visits: list[_Visit] = []
         definition = follower.definition
         within = definition.deadline(_level(unit, history))
@@ -118,8 +118,7 @@ class _Walk:
     def take(self, unit: CountedUnit, history: CustomerHistory) -> None:
         """Take the next touchpoint."""
         follower = self._follower
-        self._members.append(unit.position)
-        self._last = unit.time
+        self._units.append(unit)
         theirs = follower.key_of(unit)
         self.key = tuple(other if one is None else one for one, other in zip(self.key, theirs, strict=True))
         if follower.reached.matches(unit.view):
@@ -132,9 +131,8 @@ class _Walk:
     def settle(self, now: datetime | None, fired: Collection[TimerId]) -> None:
         """Apply what passed before the touchpoint at `now`: a deadline whose timer has fired, or a long silence.
 
-        A journey that has ended stays as it ended.
-
-        None stands for the end of the history.
+        None stands for the end of the history: then a silence counts once the stream has passed it too. A journey that
+        has ended stays as it ended.
         """
         if self.end is not None:
             return
@@ -148,11 +146,11 @@ class _Walk:
         passed_at = self._whole.passed(now, fired)
         if passed_at is not None:
             ends.append((passed_at, JourneyEnd.TIMED_OUT))
-        quiet_at = self._last + self._follower.definition.inactivity
-        if now is not None and now > quiet_at:
+        quiet_at = self._units[-1].time + self._follower.definition.inactivity
+        if now > quiet_at if now is not None else self._silence(fired).passed(None, fired):
             ends.append((quiet_at, JourneyEnd.ABANDONED))
         if ends:
-            at, end = min(ends)
+            at, end = min(ends, key=lambda one: (one[0], one[1] is JourneyEnd.ABANDONED))
             visit.overdue = visit.overdue and visit.deadline.due_at is not None and visit.deadline.due_at <= at
             self._finish(end, at)
 
@@ -164,9 +162,13 @@ class _Walk:
         deadlines = [visit.deadline for visit in self._visits if visit.deadline.is_awaited(visit.left_at, fired)]
         if self._whole.is_awaited(self.ended_at, fired):
             deadlines.append(self._whole)
+        if self.end in {None, JourneyEnd.TIMED_OUT} and (silence := self._silence(fired)).is_awaited(
+            self.ended_at, fired
+        ):
+            deadlines.append(silence)
         return Passage(
             key=self.key,
-            members=tuple(self._members),
+            members=tuple(unit.position for unit in self._units),
             progress=JourneyProgress(
                 definition=definition.id,
                 version=definition.version,
@@ -181,6 +183,23 @@ class _Walk:
             ),
             waiting=tuple(deadline.timer(history) for deadline in deadlines),
         )
+
+    def _silence(self, fired: Collection[TimerId]) -> "_Deadline":
+        """Return when the journey counts as given up unless another touchpoint comes, or when to look again.
+
+        A timer for each touchpoint would cost much where there are many. So the first one waits from the entry on; once
+        it has fired, the next waits from the latest touchpoint that came by then; and so on.
+        """
+        definition, units = self._follower.definition, self._units
+        at = 0
+        while True:
+            silence = _Deadline(f"{definition.id}.", units[at], definition.inactivity)
+            if silence.due_at is None or silence.timer_id not in fired:
+                return silence
+            latest = bisect_right(units, silence.due_at, lo=at, key=_time_of) - 1
+            if latest == at:
+                return silence
+            at = latest
 
     def _next(self, unit: CountedUnit) -> int | None:
         """Return the stage that begins with this touchpoint: the nearest one ahead, else one that may come again."""
@@ -262,6 +281,10 @@ class _Deadline:
             appended_at=history.recorded[self._anchor.position].appended_at,
             replay=self._anchor.at.replay,
         )
+
+
+def _time_of(unit: CountedUnit) -> datetime:
+    return unit.time
 
 
 def _level(unit: CountedUnit, history: CustomerHistory) -> str | None:

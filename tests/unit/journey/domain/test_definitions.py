@@ -50,6 +50,10 @@ REPAIR = JourneyDefinition(
 )
 
 
+SILENCE = "repair.."
+"""The name of the timer that waits for a silence."""
+
+
 def case(id_: str, minutes: float, kind: str, case_id: str | None = "T-1", **fields: Any) -> RecordedTouchpoint:
     return seen(id_, minutes, kind, refs={} if case_id is None else {"case_id": case_id}, **fields)
 
@@ -174,13 +178,14 @@ def test_a_deadline_that_ends_the_journey_ends_it_when_it_was_due() -> None:
 
 def test_a_deadline_counts_only_once_the_stream_has_passed_it() -> None:
     (one,) = follow(case("a", 0, OPENED), case("b", 60, WORKED), until=2 * DAYS)
-    assert (one.progress.end, [timer.due_at for timer in one.waiting]) == (None, [at(60 + 2 * DAYS)])
+    waiting = {timer.rule: timer.due_at for timer in one.waiting}
+    assert (one.progress.end, waiting) == (None, {"repair.in_work.": at(60 + 2 * DAYS), SILENCE: at(14 * DAYS)})
 
 
 def test_what_comes_at_the_deadline_is_in_time_and_cancels_it() -> None:
     (one,) = follow(case("a", 0, OPENED), case("b", 4 * HOURS, WORKED), until=DAYS)
     assert stages(one) == [("reported", False), ("in_work", False)]
-    assert [timer.rule for timer in one.waiting] == ["repair.in_work."]
+    assert [timer.rule for timer in one.waiting] == ["repair.in_work.", SILENCE]
 
 
 def test_a_touchpoint_that_was_under_way_takes_the_time_out_back() -> None:
@@ -220,11 +225,39 @@ def test_what_has_ended_stays_as_it_ended_whatever_timers_fire_and_whatever_come
     history = [case("a", 0, OPENED), case("b", 60, CLOSED)]
     (begun,) = passages(lambda _: follower, CustomerHistory(history[:1], POLICY.contacts))
     fired = [timer.id for timer in begun.waiting]
-    assert len(fired) == 2
+    assert len(fired) == 3
     for more in ([], [case("c", 20 * DAYS, WORKED)]):
         (one,) = passages(lambda _: follower, CustomerHistory([*history, *more], POLICY.contacts), fired)
         assert (one.progress.end, one.progress.ended_at) == (JourneyEnd.REACHED, at(60))
         assert stages(one) == [("reported", False)]
+
+
+OPEN_ENDED = with_(stages=(stage("reported"), stage("in_work", "case_worked", again=True)))
+
+
+def test_a_silence_that_the_stream_has_passed_is_the_end_although_nothing_follows() -> None:
+    """Who never comes back is lost, not under way for ever."""
+    history = [case("a", 0, OPENED), case("b", 60, WORKED)]
+    (open_,) = follow(*history, definition=OPEN_ENDED, until=14 * DAYS + 59)
+    assert (open_.progress.end, [timer.due_at for timer in open_.waiting]) == (None, [at(14 * DAYS + 60)])
+    (lost,) = follow(*history, definition=OPEN_ENDED, until=14 * DAYS + 60)
+    assert (lost.progress.end, lost.progress.ended_at, lost.waiting) == (JourneyEnd.ABANDONED, at(14 * DAYS + 60), ())
+    (back,) = follow(*history, case("c", 14 * DAYS + 60, WORKED), definition=OPEN_ENDED, until=14 * DAYS + 60)
+    assert (back.progress.end, len(back.progress.stages)) == (None, 2)
+
+
+def test_one_timer_waits_for_a_silence_however_many_touchpoints_come() -> None:
+    history = [case(f"t{hour}", hour * HOURS, WORKED if hour else OPENED) for hour in range(100)]
+    (before,) = follow(*history, definition=OPEN_ENDED)
+    assert [timer.armed_by[1] for timer in before.waiting] == ["t0"]
+    (after,) = follow(*history, definition=OPEN_ENDED, until=14 * DAYS)
+    assert [timer.armed_by[1] for timer in after.waiting] == ["t99"]
+
+
+def test_a_deadline_at_the_very_end_of_a_silence_is_what_ended_it() -> None:
+    both = with_(inactivity=timedelta(days=2))
+    (one,) = follow(case("a", 0, OPENED), case("b", 60, WORKED), definition=both, until=20 * DAYS)
+    assert (one.progress.end, one.progress.ended_at) == (JourneyEnd.TIMED_OUT, at(60 + 2 * DAYS))
 
 
 def test_a_journey_goes_by_the_definition_in_force_when_its_entry_was_appended() -> None:

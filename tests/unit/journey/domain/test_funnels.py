@@ -171,7 +171,7 @@ def test_times_from_step_to_step_are_those_of_posthog() -> None:
     assert (found["entered"][0], found["play came"][0], found["play reached"][0]) == (3, 3, 2)
     assert found["first left"] == (3, 6000)
     assert found["play left"] == (2, 5400)
-    assert found["play there"][0] == 1
+    assert found["play abandoned"][0] == 1
 
 
 def test_tries_after_the_first_are_left_out_where_a_journey_is_entered_once() -> None:
