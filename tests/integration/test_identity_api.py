@@ -74,6 +74,30 @@ async def test_why_shows_the_path_of_evidence(admin: httpx2.AsyncClient) -> None
     assert len({one["customer_id"] for one in apart["asked"]}) == 2
 
 
+async def test_why_a_customer_is_one(admin: httpx2.AsyncClient) -> None:
+    by_phone = (await admin.get("/v1/customers/phone:010-1234-5678/why")).json()
+    assert by_phone["identifiers"] == [ACCOUNT, PHONE]
+    assert [(step["trust"], step["touchpoint_id"]) for step in by_phone["held_by"]] == [("verified", "b")]
+    customer = by_phone["asked"][0]["customer_id"]
+    by_id = (await admin.get(f"/v1/customers/{customer}/why")).json()
+    assert (by_id["identifiers"], by_id["held_by"]) == (by_phone["identifiers"], by_phone["held_by"])
+    for nobody in ("phone:+821099999999", "id:0191e7c0-0000-7000-8000-000000000000"):
+        unknown = await admin.get(f"/v1/customers/{nobody}/why")
+        assert (unknown.status_code, unknown.json()["code"]) == (404, "customer_unknown")
+
+
+async def test_what_several_customers_have_names_none_of_them(bench: JourneyBench, admin: httpx2.AsyncClient) -> None:
+    for id_, account in (("d", "C-1"), ("e", "C-2")):
+        bench.log.append(0, touchpoint(id_, 9, customer={"customer_id": account, "cookie": "family"}))
+    await bench.apply()
+    for asked in ("", "/timeline", "/contacts", "/stream"):
+        answer = await admin.get(f"/v1/customers/cookie:family{asked}")
+        assert (answer.status_code, answer.json()["code"]) == (404, "identifier_of_many"), asked
+    why = (await admin.get("/v1/customers/cookie:family/why")).json()
+    assert why["asked"][0]["standing"] == "between"
+    assert {step["other"] for step in why["refused"]} == {ACCOUNT, OTHER}
+
+
 async def test_a_supposition_changes_nothing(bench: JourneyBench, admin: httpx2.AsyncClient) -> None:
     customer = {"phone": {"value": "+821012345678"}, "email": {"value": "ann@example.com"}}
     answer = await admin.post("/v1/identity/simulate", json={"touchpoints": [{"customer": customer}]})

@@ -10,6 +10,7 @@ class LookupOutcome(StrEnum):
 
     FOUND = "found"
     UNKNOWN = "unknown"
+    OF_MANY = "of_many"
     BLOCKED = "blocked"
     MALFORMED = "malformed"
 

@@ -13,7 +13,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from services.journey.api.api_metrics import ApiMetrics
+from services.journey.api.api_metrics import ApiMetrics, LookupOutcome
 from services.journey.api.api_settings import ApiProcessSettings, ApiSettings
 from services.journey.api.authentication import build_authenticator
 from services.journey.api.identity import identity_resource
@@ -35,6 +35,7 @@ from services.journey.read.aggregates.funnel_reading import FunnelReader
 from services.journey.read.aggregates.path_reading import PathReader
 from services.journey.read.contact_reading import ContactReader
 from services.journey.read.queries import JourneyReader
+from services.journey.read.snapshots import IdentifierOfManyError
 from services.journey.read.timeline import TimelineReader
 from services.runtime.clock import Clock, SystemClock, new_id
 from services.runtime.http.application import build_api, field_problems, http_problem
@@ -108,16 +109,17 @@ def build(pool: Pool, settings: ApiSettings, clock: Clock, registry: CollectorRe
     app.state.desk_opener = desk
     for resource in (
         stream_resource,
+        identity_resource,
         customer_resource,
         journey_resource,
         path_resource,
         funnel_resource,
         outcome_resource,
-        identity_resource,
     ):
         app.include_router(resource.router)
     app.add_exception_handler(HTTPException, _on_http_exception)
     app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(IdentifierOfManyError, _on_identifier_of_many)
     for kind in TRANSIENT:
         app.add_exception_handler(kind, _on_outage)  # type: ignore[arg-type]  # the tuple holds exceptions, not mere BaseExceptions
     return app
@@ -220,6 +222,12 @@ async def _on_outage(request: Request, error: Exception) -> Response:
     route = getattr(request.scope.get("route"), "path", "unrouted")
     _log.warning("database does not answer", route=route, reason=type(error).__name__)
     return problem_response(refuse(ReadRefusal.STORE_UNAVAILABLE, request.headers.get("accept-language")))
+
+
+async def _on_identifier_of_many(request: Request, _: Exception) -> Response:
+    api: ReadApi = request.app.state.read_api
+    api.metrics.looked_up(LookupOutcome.OF_MANY)
+    return problem_response(refuse(ReadRefusal.IDENTIFIER_OF_MANY, request.headers.get("accept-language")))
 
 
 async def _on_http_exception(request: Request, error: Exception) -> Response:

@@ -28,6 +28,7 @@ class ReadRefusal(StrEnum):
     IDENTIFIER_MALFORMED = "identifier_malformed"
     IDENTIFIER_BLOCKED = "identifier_blocked"
     CUSTOMER_UNKNOWN = "customer_unknown"
+    IDENTIFIER_OF_MANY = "identifier_of_many"
     CUSTOMER_MOVED = "customer_moved"
     JOURNEY_UNKNOWN = "journey_unknown"
     JOURNEY_DISSOLVED = "journey_dissolved"
@@ -119,6 +120,13 @@ _SAID: Final = {
         "code); a touchpoint sent a moment ago appears within seconds.",
         ko="이 식별자를 가진 접점이 아직 없습니다. 유형과 값(전화번호는 국가 번호 포함)을 확인해 주세요. "
         "방금 보낸 접점은 몇 초 안에 나타납니다.",
+    ),
+    ReadRefusal.IDENTIFIER_OF_MANY: _Said(
+        status=404,
+        en="Several customers have this identifier, so it names none of them. `GET /v1/identity/why?one=…` tells who; "
+        "ask for one of them by another identifier.",
+        ko="여러 고객이 이 식별자를 함께 써서 한 고객을 가리킬 수 없습니다. `GET /v1/identity/why?one=…`로 누구인지 "
+        "보고 다른 식별자로 조회해 주세요.",
     ),
     ReadRefusal.CUSTOMER_MOVED: _Said(
         status=410,

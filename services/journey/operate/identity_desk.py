@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from uuid import UUID
 
 from services.journey import policies
 from services.journey.domain.identity.facts import IdentifierKey, OperatorWord
 from services.journey.domain.identity.planning import IdentityEvidence
 from services.journey.read import lookup
 from services.journey.read.lookup import IdentifierReference, LookupFault
+from services.journey.read.snapshots import customer_of
 from services.journey.renew.renewal import CustomerRenewer
 from services.journey.repair.account import (
     IdentityAccount,
@@ -66,6 +68,19 @@ class IdentityDesk:
     async def why(self, references: Sequence[str]) -> IdentityAccount:
         """Give account of one identifier, or of two."""
         return await self.accountant.why([await self.find(one) for one in references])
+
+    async def why_customer(self, customer_id: UUID) -> IdentityAccount:
+        """Give account of everything that holds a customer together.
+
+        Raises:
+            UnknownIdentifierError: there is no such customer, or nothing carried by one alone leads there.
+        """
+        async with acquire(self.pool) as connection:
+            survivor = await customer_of(connection, customer_id)
+            known = {} if survivor is None else await identity_ledger.identifiers_of(connection, [survivor])
+        if not known:
+            raise UnknownIdentifierError(str(customer_id))
+        return await self.accountant.why([min(known)])
 
     async def suppose(self, evidence: Sequence[IdentityEvidence]) -> SupposedIdentity:
         """Return what touchpoints would do to the stored customers."""

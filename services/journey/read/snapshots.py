@@ -29,7 +29,7 @@ WITH RECURSIVE down AS (
 SELECT customer_id FROM down ORDER BY customer_id
 """
 _OWNER: Final = """
-SELECT customer_id FROM journey.identifiers WHERE type = $1 AND value = ANY($2)
+SELECT customer_id, standing FROM journey.identifiers WHERE type = $1 AND value = ANY($2)
  ORDER BY array_position($2, value) LIMIT 1
 """
 
@@ -42,6 +42,10 @@ class CustomerMovedError(Exception):
     """The identifier belongs to another customer than on the page before, so the next page would be somebody else's."""
 
 
+class IdentifierOfManyError(Exception):
+    """Several customers have the identifier, so it leads to none of them; what holds it is told by `why`."""
+
+
 @asynccontextmanager
 async def snapshot(pool: Pool) -> AsyncIterator[Connection]:
     """Open a transaction that sees one state of the database and changes nothing."""
@@ -50,9 +54,23 @@ async def snapshot(pool: Pool) -> AsyncIterator[Connection]:
 
 
 async def customer_of(connection: Connection, who: CustomerReference) -> UUID | None:
-    """Return the customer that `who` leads to through any merge, None if there is none."""
-    owner: UUID | None = who if isinstance(who, UUID) else await connection.fetchval(_OWNER, *who)
+    """Return the customer that `who` leads to through any merge, None if there is none.
+
+    Raises:
+        IdentifierOfManyError: it is an identifier between customers, or one that many people share.
+    """
+    owner = who if isinstance(who, UUID) else await _owner(connection, who)
     return None if owner is None else (await roots(connection, [owner])).get(owner)
+
+
+async def _owner(connection: Connection, identifier: tuple[str, tuple[str, ...]]) -> UUID | None:
+    row = await connection.fetchrow(_OWNER, *identifier)
+    if row is None:
+        return None
+    owner: UUID | None = row["customer_id"]
+    if owner is None and row["standing"] != "owned":
+        raise IdentifierOfManyError
+    return owner
 
 
 async def roots(connection: Connection, customers: Sequence[UUID]) -> dict[UUID, UUID]:

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Annotated, TypeVar
+from uuid import UUID
 
 from fastapi import Depends, Query, Request
 from fastapi.security import HTTPBearer
@@ -25,12 +26,13 @@ from services.journey.api.identity.identity_views import (
 )
 from services.journey.api.messages import ReadRefusal, refuse
 from services.journey.api.resources.access import Api, Language, problems, reader_router
+from services.journey.api.resources.lookups import Reference, customer_named
 from services.journey.domain.identity.facts import OperatorWord
 from services.journey.domain.identity.planning import IdentityEvidence, identity_evidence
 from services.journey.domain.touchpoint import Identifier, Touchpoint
 from services.journey.operate.identity_desk import IdentityDesk, UnreadableReferenceError
 from services.journey.read.lookup import LookupFault
-from services.journey.repair.account import UnknownIdentifierError
+from services.journey.repair.account import IdentityAccount, UnknownIdentifierError
 from services.journey.settle.part_reading import PartTooLargeError
 from services.journey.versions.in_force import NothingInForceError
 from services.runtime.postgres.pools import ConcurrentChangeError
@@ -83,6 +85,24 @@ async def tell_why(
     """
     asked = [one] if other is None else [one, other]
     return IdentityAccountView.of(await _at_desk(opener, accept_language, lambda desk: desk.why(asked)))
+
+
+@router.get(
+    "/customers/{reference:path}/why",
+    summary="What makes this customer one person",
+    tags=["customers"],
+    responses=problems(404, 422),
+)
+async def tell_why_of_customer(
+    api: Api, opener: Opener, reference: Reference, accept_language: Language = None
+) -> IdentityAccountView:
+    """Every piece of evidence that holds the customer together, and the links around that are not followed."""
+    who = customer_named(api, reference, accept_language)
+
+    async def ask(desk: IdentityDesk) -> IdentityAccount:
+        return await (desk.why_customer(who) if isinstance(who, UUID) else desk.why([reference]))
+
+    return IdentityAccountView.of(await _at_desk(opener, accept_language, ask))
 
 
 @router.post(
