@@ -42,6 +42,7 @@ async def told(reader: httpx2.AsyncClient, reference: str, moment: datetime | No
     assert answer.status_code == 200, answer.text
     said = answer.json()
     timeline = (await reader.get(f"/v1/customers/{reference}/timeline", params={**query, "limit": 200})).json()
+    contacts = (await reader.get(f"/v1/customers/{reference}/contacts", params={**query, "limit": 200})).json()
     nameless = ("id", "customer_id", "version", "updated_at")
     return {
         "identifiers": said["identifiers"],
@@ -56,6 +57,11 @@ async def told(reader: httpx2.AsyncClient, reference: str, moment: datetime | No
             for one in said["frictions"]
             if one["state"] == "detected"
         ),
+        "contacts": [
+            {name: value for name, value in one.items() if name not in ("journey_id", "friction_ids")}
+            | {"frictions": sorted(one["friction_ids"])}
+            for one in contacts["contacts"]
+        ],
         "timeline": [(one["id"], len(one["friction_ids"]), one["late"]) for one in timeline["touchpoints"]],
     }
 

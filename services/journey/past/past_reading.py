@@ -1,6 +1,6 @@
 """Reads what was appended by a moment, lets `standing` compute, and answers in the form of the present."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -11,12 +11,14 @@ import msgspec
 from schemas.documents.friction import FrictionDocumentState
 from schemas.vocabulary import Channel, ServiceLevel, Severity
 from services.journey import policies
+from services.journey.domain.contacts.contact_policy import ContactPolicy
 from services.journey.domain.friction import Friction
 from services.journey.domain.journey import Journey
 from services.journey.domain.names import TimerId
 from services.journey.domain.touchpoint import RecordedTouchpoint, Touchpoint, TouchpointKey
 from services.journey.past.standing import PastEngine, PastStanding, as_customer, standing
 from services.journey.read import view_rows
+from services.journey.read.contact_reading import ContactListResult, ContactsBeyond
 from services.journey.read.snapshots import CustomerReference, absorbed, customer_of, snapshot, stay
 from services.journey.read.timeline import TimelineOrder, TimelinePart, TimelinePosition, TimelineResult, TimeSpan
 from services.journey.read.views import (
@@ -53,6 +55,7 @@ class _Past:
     stood: PastStanding
     rows: dict[TouchpointKey, Row]
     detected: dict[UUID, datetime]
+    contacts: ContactPolicy
     at: datetime
 
 
@@ -105,7 +108,7 @@ class PastReader:
         shown = _shown(past.stood.touchpoints, part)
         page = shown[: part.limit]
         keys = {one.touchpoint.key for one in page}
-        frictions = [one for one in _frictions(past) if keys & {(ref.source, ref.id) for ref in one.touchpoints}]
+        frictions = _frictions_about(past, keys)
         evidence = view_rows.evidence_of(frictions)
         placed = past.stood.placed
         named = {placed[key] for key in keys if key in placed}
@@ -121,6 +124,19 @@ class PastReader:
             journeys=sorted((one for one in journeys if one.id in named), key=lambda one: one.opened_at),
             frictions=frictions,
             next=_place(page[-1], past.customer_id) if len(shown) > part.limit else None,
+        )
+
+    async def contacts(self, who: CustomerReference, part: TimelinePart, at: datetime) -> ContactListResult | None:
+        """Return a part of the contacts as they were known at `at`; raises `CustomerMovedError`."""
+        past = await self._read(who, at, part.after)
+        if past is None:
+            return None
+        beyond = ContactsBeyond.of([one for one in past.stood.touchpoints if not one.late], past.contacts, part)
+        return beyond.page(
+            past.customer_id,
+            journeys=past.stood.placed,
+            frictions=_frictions_about(past, set(beyond.named)),
+            complete=len(past.rows) <= self._history,
         )
 
     async def _read(self, who: CustomerReference, at: datetime, after: TimelinePosition | None) -> _Past | None:
@@ -150,6 +166,7 @@ class PastReader:
             stood=stood,
             rows={(row["source"], row["id"]): row for row in rows},
             detected={row["friction_id"]: row["detected_at"] for row in detected},
+            contacts=engine.policy.contacts,
             at=at,
         )
 
@@ -216,6 +233,10 @@ def _journey(past: _Past, journey: Journey) -> JourneySummaryView:
 
 def _frictions(past: _Past) -> list[FrictionView]:
     return [_friction(past, change.friction) for change in past.stood.changes.frictions]
+
+
+def _frictions_about(past: _Past, keys: Set[TouchpointKey]) -> list[FrictionView]:
+    return [one for one in _frictions(past) if keys & {(ref.source, ref.id) for ref in one.touchpoints}]
 
 
 def _friction(past: _Past, friction: Friction) -> FrictionView:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from heapq import nlargest
-from typing import Final
+from typing import Final, Self
 from uuid import UUID
 
 import msgspec
@@ -49,6 +49,45 @@ class ContactListResult:
     next: TimelinePosition | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContactsBeyond:
+    """The contacts of a span beyond a position, in the order asked for, of which the first `limit` are a page."""
+
+    contacts: list[Contact]
+    policy: ContactPolicy
+    limit: int
+
+    @classmethod
+    def of(cls, known: Sequence[RecordedTouchpoint], policy: ContactPolicy, part: TimelinePart) -> Self:
+        """Gather the contacts of touchpoints that count, given in any order, and take those that `part` asks for."""
+        gathered = CustomerHistory(known, policy).contacts
+        return cls(contacts=_beyond(gathered, part), policy=policy, limit=part.limit)
+
+    @property
+    def named(self) -> list[TouchpointKey]:
+        """The touchpoints of the page."""
+        return [one.key for contact in self.contacts[: self.limit] for one in contact.everything]
+
+    def page(
+        self,
+        customer_id: UUID,
+        *,
+        journeys: Mapping[TouchpointKey, UUID | None],
+        frictions: Sequence[FrictionView],
+        complete: bool,
+    ) -> ContactListResult:
+        """Return the page, with the journey of each touchpoint and the frictions that are about it."""
+        evidence = view_rows.evidence_of(frictions)
+        page = self.contacts[: self.limit]
+        return ContactListResult(
+            customer_id=customer_id,
+            contacts=[_view(one, self.policy, journeys.get(one.at.key), evidence) for one in page],
+            frictions=[one for one in frictions if one.retracted_at is None],
+            complete=complete,
+            next=_place(page[-1], customer_id) if len(self.contacts) > self.limit else None,
+        )
+
+
 class ContactReader:
     """Reads contacts from one pool."""
 
@@ -72,19 +111,13 @@ class ContactReader:
             stay(None if part.after is None else part.after.customer_id, everyone)
             policy = contact_policy(await connection.fetchval(_CONVERSATIONS_SINCE))
             known, complete = await self._history(connection, everyone)
-            beyond = _beyond(CustomerHistory(known, policy).contacts, part)
-            page = beyond[: part.limit]
-            named = [one.key for contact in page for one in contact.everything]
-            frictions = await frictions_about(connection, everyone, named)
-        shown = [view_rows.friction(row, root) for row in frictions]
-        journeys = {one.touchpoint.key: one.journey_id for one in known}
-        evidence = view_rows.evidence_of(shown)
-        return ContactListResult(
-            customer_id=root,
-            contacts=[_view(contact, policy, journeys[contact.at.key], evidence) for contact in page],
-            frictions=[one for one in shown if one.retracted_at is None],
+            beyond = ContactsBeyond.of(known, policy, part)
+            frictions = await frictions_about(connection, everyone, beyond.named)
+        return beyond.page(
+            root,
+            journeys={one.touchpoint.key: one.journey_id for one in known},
+            frictions=[view_rows.friction(row, root) for row in frictions],
             complete=complete,
-            next=_place(page[-1], root) if len(beyond) > part.limit else None,
         )
 
     async def _history(

@@ -54,6 +54,7 @@ class ContactsQuery(SpanQuery):
     """The contacts that are asked for."""
 
     order: TimelineOrder = Field(TimelineOrder.NEWEST_FIRST, description="Which end comes first.")
+    as_of: Moment | None = Field(None, description=_AS_OF)
 
 
 @router.get(
@@ -115,10 +116,12 @@ async def read_contacts(
     """
     span = _span(query, accept_language)
     who = customer_named(api, reference, accept_language)
-    scope = cursors.scope("contacts", [("who", who), ("span", span), ("order", query.order)])
+    scope = cursors.scope("contacts", [("who", who), ("span", span), ("order", query.order), ("as_of", query.as_of)])
     after = position_of(query.cursor, scope, (int, int, str, str, str), _place, accept_language)
     part = TimelinePart(span=span, after=after, limit=query.limit, order=query.order)
-    page = await _page_of_customer(api, api.contacts.contacts(who, part), accept_language)
+    as_of = query.as_of
+    asked = api.contacts.contacts(who, part) if as_of is None else api.past.contacts(who, part, as_of)
+    page = await _page_of_customer(api, asked, accept_language)
     return ContactPageView(
         customer_id=page.customer_id,
         contacts=page.contacts,
