@@ -30,14 +30,16 @@ def assign_journey_ids(
 ) -> JourneyIdAssignment:
     """Give each segment an id.
 
-    The oldest stored id goes first, to the journey that holds the earliest of its touchpoints and has no id yet.
+    The oldest stored id goes first, to the journey that holds the earliest of its touchpoints and has no id yet. Of ids
+    given out at the same time it is the one that has the earliest touchpoint: what an id looks like decides nothing.
     """
     holders = _holders(history, segments)
     ids: list[JourneyId | None] = [None] * len(segments)
     kept: dict[JourneyId, StoredJourney] = {}
     left_over: list[tuple[StoredJourney, int]] = []
     emptied = []
-    for journey in sorted(stored, key=lambda one: (one.created_at, one.id)):
+    place_of = {id_: place for place, id_ in enumerate(holders)}
+    for journey in sorted(stored, key=lambda one: (one.created_at, place_of.get(one.id, len(holders)), one.id)):
         held_by = holders.get(journey.id)
         if held_by is None:
             emptied.append(journey)
@@ -53,7 +55,10 @@ def assign_journey_ids(
 
 
 def _holders(history: Sequence[RecordedTouchpoint], segments: Sequence[JourneySegment]) -> dict[UUID, list[int]]:
-    """Return, for each stored id, the journeys that hold its touchpoints, the one with the earliest first."""
+    """Return, for each stored id, the journeys that hold its touchpoints, the one with the earliest first.
+
+    The ids come in the order of their earliest touchpoints.
+    """
     journey_of = {position: number for number, segment in enumerate(segments) for position in segment.members}
     holders: dict[UUID, list[int]] = {}
     for position, recorded in enumerate(history):
