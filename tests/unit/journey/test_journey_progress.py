@@ -72,7 +72,7 @@ def test_each_stage_is_a_version_of_the_document() -> None:
 def test_a_deadline_is_a_timer_and_when_it_fires_the_document_says_overdue() -> None:
     shelf, history = Shelf(), [order("a", 0, "order_placed")]
     armed = {timer.rule: timer.due_at for timer in step(shelf, history, 1).armed}
-    assert armed == {"delivery.preparing.": at(2 * DAYS), "delivery.": at(30 * DAYS)}
+    assert armed == {"delivery.preparing.": at(2 * DAYS), "delivery.": at(30 * DAYS), "delivery..": at(30 * DAYS)}
     shelf.fire(at(2 * DAYS))
     (overdue,) = published(step(shelf, history, 2 * DAYS), 2 * DAYS)
     assert (overdue["progress"][0]["overdue"], overdue["progress"][0]["stages"][0]["overdue"]) == (True, True)
@@ -93,7 +93,7 @@ def test_the_end_cancels_the_timers_and_what_was_under_way_takes_a_time_out_back
     )
     other = Shelf(2)
     step(other, history, 1)
-    assert len(step(other, late, 5 * DAYS).cancelled) == 1  # the whole's; the first stage was left too late and waits
+    assert len(step(other, late, 5 * DAYS).cancelled) == 2  # end and silence; the first stage was left too late
 
 
 def test_each_defined_journey_stands_in_the_journey_in_which_it_was_entered() -> None:

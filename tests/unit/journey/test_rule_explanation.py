@@ -24,6 +24,11 @@ def told(rule: str, *history: RecordedTouchpoint, now: datetime = LATER) -> Rule
     return explain(RULES[rule], history, now, POLICY)
 
 
+def switched_on(rule: AnyRule) -> AnyRule:
+    """The rule as it is asked where somebody wants it; an explanation tells of one that is off as well."""
+    return msgspec.structs.replace(rule, enabled=True)
+
+
 def kept_by(explanation: RuleExplanation) -> dict[str, str | None]:
     """The conditions that alone keep the rule from firing, with what is there instead."""
     return {one.member: one.found for one in explanation.conditions if not one.holds}
@@ -151,7 +156,7 @@ def test_an_explanation_never_disagrees_with_the_rule(made: list[Any], rule: str
         for place, (minutes, kind, reason, outcome, wait) in enumerate(made)
     ]
     explanation = told(rule, *history)
-    findings, _ = findings_at(history, LATER, Rulebook([RULES[rule]]), POLICY)
+    findings, _ = findings_at(history, LATER, Rulebook([switched_on(RULES[rule])]), POLICY)
     assert {one.id for one in explanation.fired} == {one.id for one in findings}
     for condition in explanation.conditions:  # a condition with the value that is there in its place lets the rule fire
         if condition.member == "within" and condition.found is not None:
