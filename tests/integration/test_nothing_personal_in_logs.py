@@ -71,7 +71,8 @@ async def test_the_journey_api_says_what_kind_of_value_could_not_be_read_and_not
     await run(
         database,
         "ALTER TABLE journey.identifiers RENAME TO those",
-        f"CREATE VIEW journey.identifiers AS SELECT type, value, {UNREADABLE}::uuid AS customer_id FROM {A_ROW}",
+        "CREATE VIEW journey.identifiers AS"
+        f" SELECT type, value, 'owned' AS standing, {UNREADABLE}::uuid AS customer_id FROM {A_ROW}",
     )
     logs.configure("journey-api")
     app = build(pool, ApiSettings.load({}), SystemClock(), CollectorRegistry(), desk=desk_over(pool))
