@@ -42,21 +42,23 @@ def parse_cursor(text: str) -> FeedCursor | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeedEntry:
-    """One change of an issue in the feed; `document` is issue v1."""
+    """One change of an issue in the feed; `document` is issue v1, `was` how the issue was before (`feed_filter`)."""
 
     cursor: FeedCursor
     type: str
     document: str
+    was: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IssuePublication:
-    """One version of an issue for the feed and the topic."""
+    """One version of an issue for the feed and the topic; `was` is how it was before, None for a first version."""
 
     issue_id: UUID
     version: int
     type: str
     document: bytes
+    was: str | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,18 +75,18 @@ async def add(connection: Connection, publications: Sequence[IssuePublication], 
     await connection.execute(
         """
         WITH given AS MATERIALIZED (
-            SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[])
-                   WITH ORDINALITY AS g (issue_id, version, type, document, place)
+            SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[], $5::text[])
+                   WITH ORDINALITY AS g (issue_id, version, type, document, was, place)
         ), fed AS (
-            INSERT INTO alerts.feed (at, issue_id, type, document)
-            SELECT $5, issue_id, type, document FROM given ORDER BY place
+            INSERT INTO alerts.feed (at, issue_id, type, document, was)
+            SELECT $6, issue_id, type, document, was::json FROM given ORDER BY place
         ), queued AS (
             INSERT INTO alerts.issue_outbox (issue_id, version, value, created_at)
-            SELECT issue_id, version, convert_to(document, 'UTF8'), $5 FROM given ORDER BY place
+            SELECT issue_id, version, convert_to(document, 'UTF8'), $6 FROM given ORDER BY place
         )
-        SELECT pg_notify($6, '')
+        SELECT pg_notify($7, '')
         """,
-        *columns((p.issue_id, p.version, p.type, p.document.decode()) for p in publications),
+        *columns((p.issue_id, p.version, p.type, p.document.decode(), p.was) for p in publications),
         *(now, WAKE),
     )
 
@@ -102,14 +104,19 @@ async def read_after(connection: Connection, cursor: FeedCursor, limit: int) -> 
     """
     rows = await connection.fetch(
         """
-        SELECT f.xid::text AS xid, f.id, f.type, f.document FROM alerts.feed AS f
+        SELECT f.xid::text AS xid, f.id, f.type, f.document, f.was::text AS was FROM alerts.feed AS f
          WHERE (f.xid, f.id) > ($1::text::xid8, $2) AND f.xid < pg_snapshot_xmin(pg_current_snapshot())
          ORDER BY f.xid, f.id LIMIT $3
         """,
         *(str(cursor.xid), cursor.id, limit),
     )
     return [
-        FeedEntry(cursor=FeedCursor(xid=int(row["xid"]), id=row["id"]), type=row["type"], document=row["document"])
+        FeedEntry(
+            cursor=FeedCursor(xid=int(row["xid"]), id=row["id"]),
+            type=row["type"],
+            document=row["document"],
+            was=row["was"],
+        )
         for row in rows
     ]
 

@@ -15,6 +15,7 @@ from services.alerts.issues import issue_store
 from services.alerts.issues.contract import write_issue
 from services.alerts.issues.model import Issue, IssueChange, IssueEventKind, IssueState
 from services.alerts.live import feed_store
+from services.alerts.live.feed_filter import IssueAspects, aspects_text
 from services.alerts.metrics import AlertsMetrics
 from services.alerts.notify import directory_store, notification_store
 from services.alerts.notify.decision import NotificationReason
@@ -191,7 +192,13 @@ def _publication(change: IssueChange) -> feed_store.IssuePublication:
         version=change.after.version,
         type=_feed_type(change),
         document=issue_v1.encode(write_issue(change.after)),
+        was=_aspects(change.before) if change.before is not None else None,
     )
+
+
+def _aspects(issue: Issue) -> str:
+    names = {share.name for share in issue.teams} | ({issue.team} if issue.team is not None else set())
+    return aspects_text(IssueAspects(severity=issue.severity, teams=frozenset(names), owner=issue.owner))
 
 
 def _feed_type(change: IssueChange) -> str:

@@ -27,6 +27,11 @@ def event_frame(event: str, cursor: str | None, data: str) -> bytes:
     return f"{name}event: {event}\ndata: {data}\n\n".encode()
 
 
+def place_frame(cursor: str) -> bytes:
+    """Return a sign of life that also says where to resume, and that no client takes for an event."""
+    return f"id: {cursor}\n: \n\n".encode()
+
+
 def bye_frame(reason: str) -> bytes:
     """Return the last event of a stream: why the server lets the client go (`slow`, `restart`)."""
     return event_frame("bye", None, f'{{"reason":"{reason}"}}')
