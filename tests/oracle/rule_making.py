@@ -24,12 +24,19 @@ VALUES: Final[dict[str, tuple[Any, ...]]] = {
     "score.metric": ("ces", "nps"),
 }
 NUMBERS: Final = ("wait_s", "transfers", "score.value", "score.on_7", "sequence")
+HOURS: Final[tuple[Json, ...]] = (
+    {"weekdays": ["monday:friday"], "times": [{"start_time": "09:00", "end_time": "18:00"}], "location": "Asia/Seoul"},
+    {"weekdays": ["monday:friday", "sunday"], "location": "Europe/Berlin", "except_dates": ["2026-10-26"]},
+    {"times": [{"start_time": "02:15", "end_time": "02:45"}, {"start_time": "22:00", "end_time": "24:00"}]}
+    | {"location": "Europe/Berlin"},
+    {"weekdays": ["saturday"], "times": [{"start_time": "00:00", "end_time": "13:30"}]},
+)
 WORDS: Final = {"en": "x", "ko": "엑스"}
 
 
 def a_rule(random: Random, number: int) -> Json:
     """A rule as a rules file has it."""
-    shape = random.choice((_count, _count, _steps, _pattern, _threshold, _absence))(random)
+    shape = random.choice((_count, _count, _steps, _pattern, _threshold, _threshold, _absence, _absence))(random)
     rule = {"id": f"odd_{number}", "severity": "low", "title": WORDS, "explanation": WORDS, **shape}
     if random.random() < 0.2:
         rule["cooldown"] = random.choice(TIMES)
@@ -76,9 +83,18 @@ def _threshold(random: Random) -> Json:
 
 
 def _absence(random: Random) -> Json:
-    due = random.choice(({"within": random.choice(TIMES)}, {"grace": random.choice(TIMES)}, {}))
+    due: Json = random.choice(({"within": random.choice(TIMES)}, {"grace": random.choice(TIMES)}, {}))
+    if due and random.random() < 0.5:
+        due = {member: random.choice(("15m", "1h", "9h", "30h")) for member in due} | _hours(random)
+    if "within" in due and random.random() < 0.5:
+        due |= {"pauses": _matcher(random), "resumes": _matcher(random)}
     rule = {"shape": "absence", "after": _matcher(random), "expect": _matcher(random), **due}
     return rule | ({"same": random.sample(FIELDS, random.randint(1, 2))} if random.random() < 0.5 else {})
+
+
+def _hours(random: Random) -> Json:
+    spans = random.sample(HOURS, random.randint(1, 2))
+    return {"active_time_interval": {"name": "odd", "time_intervals": spans}}
 
 
 def _among(random: Random) -> Json:

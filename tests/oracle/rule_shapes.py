@@ -10,6 +10,7 @@ from itertools import groupby, pairwise
 from typing import Any, Final
 from uuid import UUID, uuid5
 
+from tests.oracle import business_clock
 from tests.oracle.facts import (
     DAY,
     HOUR,
@@ -253,8 +254,7 @@ def _is_over(number: Any, limit: Json) -> bool:
 
 def _absence(rule: Json, who: Customer) -> Iterable[Said]:
     for arming in who.touchpoints:
-        due = _due(rule, arming)
-        if due is None or not matches(rule["after"], arming.doc):
+        if not matches(rule["after"], arming.doc) or (due := _due(rule, arming, who)) is None:
             continue
         agreed = _agreed(rule, arming)
         follow_ups = [
@@ -266,13 +266,28 @@ def _absence(rule: Json, who: Customer) -> Iterable[Said]:
             yield Said(anchor=arming, evidence=[arming])
 
 
-def _due(rule: Json, arming: Unit) -> int | None:
+def _due(rule: Json, arming: Unit, who: Customer) -> int | None:
+    hours = rule.get("active_time_interval")
     if "within" in rule:
-        return arming.at + duration(rule["within"])
+        return business_clock.due(hours, _stops(rule, arming, who), arming.at, duration(rule["within"]))
     promised = arming.doc.get("due_at")
     if promised is None or microseconds(promised) < arming.at:
         return None
-    return microseconds(promised) + duration(rule.get("grace", "0s"))
+    grace = duration(rule.get("grace", "0s"))
+    return business_clock.due(hours, (), microseconds(promised), grace) if grace else microseconds(promised)
+
+
+def _stops(rule: Json, arming: Unit, who: Customer) -> list[tuple[int, bool]]:
+    """The moments after the arming at which the clock stops, or runs again."""
+    agreed = _agreed(rule, arming)
+    stops: list[tuple[int, bool]] = []
+    for one in who.touchpoints:
+        if "pauses" not in rule or one.order <= arming.order or not agreed(one):
+            continue
+        resumes = matches(rule["resumes"], one.doc)
+        if resumes or matches(rule["pauses"], one.doc):
+            stops.append((one.at, resumes))
+    return stops
 
 
 BY_SHAPE: Final[dict[str, Callable[[Json, Customer], Iterable[Said]]]] = {

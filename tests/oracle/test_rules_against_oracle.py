@@ -16,7 +16,6 @@ import pytest
 from services.journey import policies
 from services.journey.contact_catalogue import contact_policy
 from services.journey.domain.history import CustomerHistory
-from services.journey.domain.names import timer_id
 from services.journey.domain.projection import project
 from services.journey.domain.rules.book import Rulebook
 from services.journey.domain.touchpoint import RecordedTouchpoint, Touchpoint, is_late
@@ -44,7 +43,8 @@ def recorded(documents: list[Json]) -> list[RecordedTouchpoint]:
 def found(documents: list[Json], rules: Rulebook) -> dict[str, dict[str, tuple[tuple[str, str], ...]]]:
     """Evidence by id by rule, every timer fired."""
     history = recorded(documents)
-    fired = {timer_id(rule.id, *one.touchpoint.key) for one in history for rule in rules.rules}
+    waiting = project(history, rulebook=rules, policy=policies.projection()).timers
+    fired = {timer.id for timer in waiting}
     said = project(history, fired=fired, rulebook=rules, policy=policies.projection())
     assert said.failures == []
     evidence: dict[str, dict[str, tuple[tuple[str, str], ...]]] = {}

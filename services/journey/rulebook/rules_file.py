@@ -19,7 +19,7 @@ from services.journey.domain.rules.book import Rulebook
 from services.journey.domain.rules.edition import RuleRefusedError, UnknownRuleError
 from services.journey.domain.rules.rule_checks import implication_problems
 from services.journey.domain.rules.shapes.registry import AnyRule
-from services.journey.rulebook import durations
+from services.journey.rulebook import durations, time_intervals
 from services.journey.settings import WorkerSettings
 from services.runtime.settings import SettingsError
 
@@ -86,7 +86,7 @@ def resolve(text: str, *, name: str) -> ResolvedRules:
         written = YamlText(text)
     except UnreadableTextError as error:
         raise RulesRefusedError(name, [str(error)]) from error
-    document = written.document
+    document = time_intervals.with_plain_dates(written.document)
     if not isinstance(document, dict):
         raise RulesRefusedError(name, ["there is nothing in it: give rules, or extend the shipped ones"])
     rules, problems = _resolved(document)
@@ -126,9 +126,11 @@ def _resolved(document: dict[str, Any]) -> tuple[list[dict[str, Any]], list[str]
     """Return the rules of the document, with what it extends and changes; rules with a mistake are left out."""
     problems = _complaints(SCHEMA, document)
     rules: dict[str, dict[str, Any]] = {}
+    hours: time_intervals.NamedHours = {}
     if document.get("extends") == "default":
         shipped = data_files.parse(DEFAULT.read_text(encoding="utf-8"), dict[str, Any], name=DEFAULT.name)
         rules = {rule["id"]: rule for rule in shipped["rules"]}
+        hours = {one["name"]: one for one in shipped["time_intervals"]}
     elif "rules" not in document:
         problems.append("there is nothing in it: give rules, or extend the shipped ones")
     changes = document.get("change")
@@ -139,7 +141,20 @@ def _resolved(document: dict[str, Any]) -> tuple[list[dict[str, Any]], list[str]
     given = document.get("rules")
     own = [rule for at, rule in enumerate(given if isinstance(given, list) else ()) if _is_sound(at, problems)]
     problems += [f"{rule['id']}: this id is given twice; put it under `change`" for rule in own if rule["id"] in rules]
-    return [*rules.values(), *(rule for rule in own if rule["id"] not in rules)], problems
+    whole = [*rules.values(), *(rule for rule in own if rule["id"] not in rules)]
+    return _with_hours(whole, document, hours, problems)
+
+
+def _with_hours(
+    rules: list[dict[str, Any]], document: dict[str, Any], shipped: time_intervals.NamedHours, problems: list[str]
+) -> tuple[list[dict[str, Any]], list[str]]:
+    """Return the rules with the hours that they name in them, and all `problems`."""
+    if any(problem.startswith("time_intervals") for problem in problems):
+        return [rule for rule in rules if time_intervals.MEMBER not in rule], problems
+    hours, found = time_intervals.named(document, shipped)
+    placed = [time_intervals.in_place(rule, hours) for rule in rules]
+    found += [problem for _, wrong in placed for problem in wrong]
+    return [rule for rule, wrong in placed if not wrong], problems + found
 
 
 def _changed(rule: str, shipped: dict[str, Any] | None, members: Any) -> tuple[dict[str, Any] | None, list[str]]:

@@ -186,6 +186,9 @@ def _of_threshold(rule: ThresholdRule, history: CustomerHistory) -> Iterator[Con
 
 
 def _of_absence(rule: AbsenceRule, history: CustomerHistory) -> Iterator[ConditionExplanation]:
+    if rule.pauses is not None:
+        holds = not _fires(_with(rule, pauses=None, resumes=None), history)
+        yield ConditionExplanation(member="pauses", wanted=_text(rule.pauses), holds=holds)
     never = _with(rule, expect={"kind": "\x00"})
     unfollowed = _candidates(never, history)
     yield ConditionExplanation(

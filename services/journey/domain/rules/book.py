@@ -142,12 +142,16 @@ def _failure(edition: RuleEdition, error: Exception) -> RuleFailure:
 
 
 def _timer(rule: AnyRule, candidate: FindingCandidate, history: CustomerHistory) -> Timer | None:
-    """Return the timer of an absence; None for a candidate of another shape."""
+    """Return the timer of an absence; None for a candidate of another shape.
+
+    Where the due time can move, it is part of the timer's name: a timer that fired says nothing about another time.
+    """
     if candidate.due_at is None:
         return None
     armed_by = candidate.anchor.at
+    name = f"{rule.id}@{candidate.due_at.isoformat()}" if candidate.due_moves else rule.id
     return Timer(
-        id=timer_id(rule.id, armed_by.source, armed_by.id),
+        id=timer_id(name, armed_by.source, armed_by.id),
         rule=rule.id,
         armed_by=armed_by.key,
         due_at=candidate.due_at,

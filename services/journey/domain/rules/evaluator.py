@@ -11,12 +11,16 @@ from services.journey.domain.history import CustomerHistory
 
 
 class FindingCandidate(msgspec.Struct, frozen=True, gc=False):
-    """What a shape found: the anchor, the evidence (oldest first), the numbers, and the due time of an absence."""
+    """What a shape found: the anchor, the evidence (oldest first), the numbers, and the due time of an absence.
+
+    `due_moves` says that other touchpoints than the anchor can move the due time.
+    """
 
     anchor: CountedUnit
     evidence: Sequence[CountedUnit]
     numbers: dict[str, int | float | str]
     due_at: datetime | None = None
+    due_moves: bool = False
 
 
 class RuleEvaluator(Protocol):
