@@ -36,13 +36,27 @@ WORDS: Final = {"en": "x", "ko": "엑스"}
 
 def a_rule(random: Random, number: int) -> Json:
     """A rule as a rules file has it."""
-    shape = random.choice((_count, _count, _steps, _pattern, _threshold, _threshold, _absence, _absence))(random)
+    shape = random.choice((_count, _steps, _steps, _pattern, _threshold, _threshold, _absence))(random)
     rule = {"id": f"odd_{number}", "severity": "low", "title": WORDS, "explanation": WORDS, **shape}
     if random.random() < 0.2:
         rule["cooldown"] = random.choice(TIMES)
     if random.random() < 0.2:
         rule["cap"] = {"max": random.randint(1, 3), "within": random.choice(TIMES)}
+    if random.random() < 0.4:
+        levels = random.sample(("basic", "premium"), random.randint(1, 2))
+        rule["by_service_level"] = {level: _parameters(random, rule) for level in levels}
     return rule
+
+
+def _parameters(random: Random, rule: Json) -> Json:
+    """Some of the numbers and times of a rule, otherwise."""
+    others: Json = {"cooldown": random.choice(TIMES), "cap": {"max": 1, "within": random.choice(TIMES)}}
+    if rule["shape"] == "count":
+        others["at_least"] = random.randint(1, 4)
+    times = ("15m", "1h", "9h", "30h") if "active_time_interval" in rule else TIMES
+    others |= {member: random.choice(times) for member in ("within", "grace") if member in rule}
+    names = random.sample(sorted(others), random.randint(1, len(others)))
+    return {name: others[name] for name in names}
 
 
 def _count(random: Random) -> Json:

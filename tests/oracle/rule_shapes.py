@@ -116,17 +116,27 @@ def _fields(members: Sequence[Fact], everything: Sequence[Fact]) -> Json:
 
 def find(rule: Json, who: Customer) -> dict[str, tuple[Key, ...]]:
     """The frictions of a rule, as a rules file has it: evidence by id."""
-    said = sorted(BY_SHAPE[rule["shape"]](rule, who), key=lambda one: one.anchor.order)
+    said = sorted(_by_level(rule, who), key=lambda pair: pair[1].anchor.order)
     found: dict[str, tuple[Key, ...]] = {}
-    for one in _restrained(rule, said):
+    for one in _restrained(said):
         name = _id(rule, one.anchor)
         found.setdefault(name, tuple(unit.fact.key for unit in one.evidence[-MOST_EVIDENCE:]))
     return found
 
 
-def _restrained(rule: Json, said: Iterable[Said]) -> list[Said]:
+def _by_level(rule: Json, who: Customer) -> Iterable[tuple[Json, Said]]:
+    """What the rule says of each anchor in the wording of the anchor's service level."""
+    wordings = {level: {**rule, **members} for level, members in rule.get("by_service_level", {}).items()}
+    for level, wording in [(None, rule), *wordings.items()]:
+        for one in BY_SHAPE[rule["shape"]](wording, who):
+            of_anchor = one.anchor.doc.get("service_level")
+            if (of_anchor if of_anchor in wordings else None) == level:
+                yield wording, one
+
+
+def _restrained(said: Iterable[tuple[Json, Said]]) -> list[Said]:
     accepted: list[Said] = []
-    for one in said:
+    for rule, one in said:
         if any(_id(rule, one.anchor) == _id(rule, other.anchor) for other in accepted):
             continue
         cooldown, cap = rule.get("cooldown"), rule.get("cap")

@@ -190,15 +190,16 @@ def _compiled(rules: list[dict[str, Any]]) -> tuple[list[AnyRule], list[str]]:
 
 
 def _standing(document: dict[str, Any], problem: str) -> str:
-    """Return where in the file the mistake is: a problem of a rule begins with the id of the rule."""
-    path = problem.partition(":")[0]
+    """Return where in the file the mistake is: a problem of a rule begins with its id, and often a member of it."""
+    path, _, said = problem.partition(": ")
+    member = said.partition(" ")[0].rstrip(":")
     own = document.get("rules")
     for at, rule in enumerate(own if isinstance(own, list) else ()):
         if isinstance(rule, dict) and rule.get("id") == path:
-            path = f"rules[{at}]"
+            return f"rules[{at}].{member}"
     if isinstance(changes := document.get("change"), dict) and path in changes:
-        path = f"change.{path}"
-    return path
+        return f"change.{path}.{member}"
+    return problem
 
 
 _DURATIONS = durations.members_of(AnyRule)

@@ -77,6 +77,8 @@ def _mistakes(one: dict[str, Any], place: str) -> Iterator[str]:
 
 def _in_days(rule: Mapping[str, Any]) -> Iterator[str]:
     """Yield the members of a rule that say days of business time."""
-    for member in ("within", "grace"):
-        if isinstance(text := rule.get(member), str) and _DAYS.search(text):
-            yield member
+    levels = rule.get("by_service_level", {})
+    for place, members in [("", rule), *((f"by_service_level.{level}.", one) for level, one in levels.items())]:
+        for member in ("within", "grace"):
+            if isinstance(text := members.get(member), str) and _DAYS.search(text):
+                yield f"{place}{member}"

@@ -21,6 +21,7 @@ from services.journey.domain.rules.book import Rulebook
 from services.journey.domain.rules.evaluator import FindingCandidate
 from services.journey.domain.rules.matching import field_getter, number
 from services.journey.domain.rules.rule import Clause, Matcher, Rule, RuleScope
+from services.journey.domain.rules.rule_checks import at_level
 from services.journey.domain.rules.shapes.absence import AbsenceRule
 from services.journey.domain.rules.shapes.count import CountRule
 from services.journey.domain.rules.shapes.registry import AnyRule
@@ -84,8 +85,14 @@ def explain(
         looked_at=matched,
         fired=tuple(said.findings),
         waiting=tuple(said.timers),
-        conditions=() if said.findings or said.timers else tuple(_conditions(asked, history)),
+        conditions=() if said.findings or said.timers else tuple(_conditions(_leveled(asked, history), history)),
     )
+
+
+def _leveled(rule: AnyRule, history: CustomerHistory) -> AnyRule:
+    """Return `rule` as it is for the service level that the customer has now."""
+    level = history.service_level_at(len(history.units) - 1) if history.units else None
+    return rule if level is None else at_level(rule, level)
 
 
 def _candidates(rule: AnyRule, history: CustomerHistory) -> list[FindingCandidate]:

@@ -149,7 +149,8 @@ def _timer(rule: AnyRule, candidate: FindingCandidate, history: CustomerHistory)
     if candidate.due_at is None:
         return None
     armed_by = candidate.anchor.at
-    name = f"{rule.id}@{candidate.due_at.isoformat()}" if candidate.due_moves else rule.id
+    moves = candidate.due_moves or bool(rule.by_service_level)  # a level may become known late
+    name = f"{rule.id}@{candidate.due_at.isoformat()}" if moves else rule.id
     return Timer(
         id=timer_id(name, armed_by.source, armed_by.id),
         rule=rule.id,

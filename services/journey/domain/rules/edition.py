@@ -12,10 +12,10 @@ import msgspec
 from services.journey.domain.friction import FrictionAdvice
 from services.journey.domain.history import CustomerHistory
 from services.journey.domain.rules.evaluator import RuleEvaluator
-from services.journey.domain.rules.findings import JudgedCandidate, named_at
+from services.journey.domain.rules.findings import JudgedCandidate, level_of, named_at
 from services.journey.domain.rules.matching import InvalidRuleError
 from services.journey.domain.rules.rule import advice_of
-from services.journey.domain.rules.rule_checks import check_shared
+from services.journey.domain.rules.rule_checks import at_level, check_shared
 from services.journey.domain.rules.rule_texts import RuleTexts
 from services.journey.domain.rules.shapes.registry import AnyRule
 
@@ -59,7 +59,7 @@ class RulesVersion(msgspec.Struct, frozen=True, kw_only=True):
 class RuleEdition:
     """One wording of a rule, prepared. Its `number` is its place among those of the rule, from 0."""
 
-    __slots__ = ("_advice", "_evaluator", "_periods", "_texts", "number", "rule")
+    __slots__ = ("_advice", "_by_level", "_evaluator", "_periods", "_texts", "number", "rule")
 
     def __init__(self, rule: AnyRule | UnknownRule, number: int) -> None:
         """Prepare `rule`; raise `RuleRefusedError` if it cannot be used."""
@@ -68,12 +68,15 @@ class RuleEdition:
         self._texts: RuleTexts | None = None
         self._advice: FrictionAdvice | None = None
         self._evaluator: RuleEvaluator | None = None
+        self._by_level: dict[str, tuple[AnyRule, RuleEvaluator]] = {}
         self._periods: list[tuple[datetime, datetime]] = []
         if isinstance(rule, UnknownRule):
             return
         try:
-            check_shared(rule)
-            rule.check()
+            _check(rule)
+            for level in rule.by_service_level:
+                _check(leveled := at_level(rule, level))
+                self._by_level[level] = leveled, leveled.evaluator()
             self._texts = RuleTexts(rule)
             self._advice = advice_of(rule)
             self._evaluator = rule.evaluator()
@@ -122,9 +125,24 @@ class RuleEdition:
         if isinstance(rule, UnknownRule) or self._evaluator is None:
             raise UnknownRuleError(rule.id)
         found = [JudgedCandidate(rule, self.number, one) for one in self._evaluator.evaluate(history)]
+        if self._by_level:
+            found = self._leveled(found, history)
         if not found or span is None or self._holds(span):
             return found
         return [one for one in found if self._covers(named_at(one, history))]
+
+    def _leveled(self, found: list[JudgedCandidate], history: CustomerHistory) -> list[JudgedCandidate]:
+        """Return the candidates of each level as the rule is for that level; `found` are those of the rule itself."""
+        kept = [one for one in found if level_of(one.candidate.anchor, history) not in self._by_level]
+        levels = {unit.at.service_level for unit in history.units}
+        for level, (rule, evaluator) in self._by_level.items():
+            if level in levels:
+                kept += [
+                    JudgedCandidate(rule, self.number, one)
+                    for one in evaluator.evaluate(history)
+                    if level_of(one.anchor, history) == level
+                ]
+        return kept
 
     def _meets(self, span: AppendSpan) -> bool:
         first, last = span
@@ -136,3 +154,8 @@ class RuleEdition:
 
     def _covers(self, moment: datetime) -> bool:
         return any(begin <= moment < end for begin, end in self._periods)
+
+
+def _check(rule: AnyRule) -> None:
+    check_shared(rule)
+    rule.check()

@@ -47,6 +47,11 @@ def named_at(judged: JudgedCandidate, history: CustomerHistory) -> datetime:
     )
 
 
+def level_of(anchor: CountedUnit, history: CustomerHistory) -> str | None:
+    """Return the service level of what an anchor names: its own, else the last known one by then."""
+    return anchor.view.service_level or history.service_level_at(anchor.position)
+
+
 def apply_cooldown_and_cap(judged: Iterable[JudgedCandidate]) -> Sequence[JudgedCandidate]:
     """Return the candidates of one rule that its cool-down and cap allow, in the order of their anchors.
 
@@ -78,7 +83,7 @@ def build_finding(judged: JudgedCandidate, history: CustomerHistory) -> RuleFind
     rule, candidate = judged.rule, judged.candidate
     anchor = candidate.anchor
     interaction_id = _interaction_id(rule, anchor)
-    service_level = anchor.view.service_level or history.service_level_at(anchor.position)
+    service_level = level_of(anchor, history)
     evidence = candidate.evidence[-MOST_EVIDENCE:]
     return RuleFinding(
         id=_id(rule, anchor),

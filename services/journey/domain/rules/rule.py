@@ -55,6 +55,16 @@ class FrictionCap(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     within: timedelta
 
 
+class LevelParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is another number or another time for customers of one service level; what is left out is the rule's."""
+
+    at_least: int | None = None
+    within: timedelta | None = None
+    grace: timedelta | None = None
+    cooldown: timedelta | None = None
+    cap: FrictionCap | None = None
+
+
 class ClosingCondition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A later touchpoint of the journey that settles a friction: its kind, and what else is given must fit too."""
 
@@ -68,8 +78,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """One reason to call something friction: the members that all shapes share.
 
     Raise `version` when you change the meaning. For `cooldown` after a friction of the rule, the customer gets no other
-    one. `severity_by_service_level` overrides `severity`. What `closes_when` names settles a friction when it comes
-    after the anchor. Rules that it `implies` have nothing to add on an issue where it has found something.
+    one. `severity_by_service_level` overrides `severity`, `by_service_level` any number or time of the rule. What
+    `closes_when` names settles a friction when it comes after the anchor. Rules that it `implies` have nothing to add on an issue where it has found something.
     """
 
     id: str
@@ -79,6 +89,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     version: int = 1
     enabled: bool = True
     severity_by_service_level: dict[str, FrictionSeverity] = {}
+    by_service_level: dict[str, LevelParameters] = {}
     cooldown: timedelta | None = None
     cap: FrictionCap | None = None
     closes_when: tuple[ClosingCondition, ...] = ()

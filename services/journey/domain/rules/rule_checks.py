@@ -5,9 +5,14 @@ What only one shape has is left to that shape, in its own words of `demand` and 
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from typing import TypeVar
+
+import msgspec
 
 from services.journey.domain.rules.matching import InvalidRuleError
-from services.journey.domain.rules.rule import Rule
+from services.journey.domain.rules.rule import LevelParameters, Rule
+
+Shaped = TypeVar("Shaped", bound=Rule)
 
 NOTHING = timedelta(0)
 LONGEST = timedelta(days=3653)
@@ -30,6 +35,20 @@ def check_shared(rule: Rule) -> None:
         channels = (closing.channel,) if isinstance(closing.channel, str) else closing.channel
         unknown = sorted(set(channels) - CHANNELS)
         demand(not unknown, f"closes_when: {', '.join(unknown)} is no channel; there are {', '.join(sorted(CHANNELS))}")
+
+
+def at_level(rule: Shaped, level: str) -> Shaped:
+    """Return `rule` with the parameters of a service level; raise `InvalidRuleError` for one that the shape lacks."""
+    parameters = rule.by_service_level.get(level, LevelParameters())
+    given = {
+        name: value for name in LevelParameters.__struct_fields__ if (value := getattr(parameters, name)) is not None
+    }
+    for name in given:
+        demand(
+            name in rule.__struct_fields__,
+            f"by_service_level.{level}.{name}: the shape {rule.__struct_config__.tag} has no {name}",
+        )
+    return msgspec.structs.replace(rule, **given)
 
 
 def positive(name: str, value: timedelta | None) -> None:
