@@ -16,6 +16,9 @@ from schemas.strict_yaml.shapes import shape_problems
 
 _Loader: Final[Any] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
+MAX_NODES: Final = 1_000_000
+"""Most values that a text may stand for, its aliases written out: nine short lines of aliases can mean a billion."""
+
 
 class UnreadableTextError(ValueError):
     """The text cannot be read at all; `reason` says why, `line` where (0 where nobody knows)."""
@@ -37,8 +40,11 @@ class YamlText:
         try:
             loader = _Loader(text)
             self._root = loader.get_single_node()
+            _check_aliases(self._root)
             self.doubled = tuple(_doubled(self._root))
             self.document: Any = None if self._root is None else loader.construct_document(self._root)
+        except UnreadableTextError:
+            raise
         except (yaml.YAMLError, ValueError) as error:  # a date such as 2026-13-01 is a ValueError of its own
             raise _unreadable(text, error) from None
         finally:
@@ -105,12 +111,43 @@ def _unreadable(text: str, error: Exception) -> UnreadableTextError:
     return UnreadableTextError(f"is no YAML: {said}", mark.line + 1 if mark else 0)
 
 
+def _check_aliases(root: yaml.Node | None) -> None:
+    """Raise `UnreadableTextError` when a value stands within itself, or aliases multiply beyond `MAX_NODES`."""
+    sizes: dict[int, int] = {}
+    open_: set[int] = set()
+    waiting: list[yaml.Node] = [] if root is None else [root]
+    while waiting:
+        node = waiting[-1]
+        children = _children(node)
+        if id(node) in sizes:
+            waiting.pop()
+        elif id(node) in open_:
+            open_.remove(id(node))
+            sizes[id(node)] = size = 1 + sum(sizes[id(child)] for child in children)
+            if size > MAX_NODES:
+                msg = f"stands for more than {MAX_NODES:,} values once its aliases are written out"
+                raise UnreadableTextError(msg, node.start_mark.line + 1)
+        else:
+            open_.add(id(node))
+            if any(id(child) in open_ for child in children):
+                raise UnreadableTextError("has a value that holds itself, by an alias", node.start_mark.line + 1)
+            waiting += children
+
+
+def _children(node: yaml.Node) -> list[yaml.Node]:
+    if isinstance(node, yaml.SequenceNode):
+        return list(node.value)
+    if isinstance(node, yaml.MappingNode):
+        return [part for pair in node.value for part in pair]
+    return []
+
+
 def _doubled(root: yaml.Node | None) -> Iterator[str]:
     seen: set[int] = set()
     waiting: list[tuple[tuple[str | int, ...], yaml.Node | None]] = [((), root)]
     while waiting:
         steps, node = waiting.pop()
-        if id(node) in seen:  # an alias may lead back to where it stands
+        if id(node) in seen:
             continue
         seen.add(id(node))
         if isinstance(node, yaml.SequenceNode):

@@ -48,11 +48,10 @@ def test_a_key_that_is_given_twice_is_reported_with_both_lines_wherever_it_stand
     ]
 
 
-def test_what_an_anchor_repeats_is_not_given_twice_and_a_circle_ends() -> None:
+def test_what_an_anchor_repeats_is_not_given_twice() -> None:
     merged = YamlText("a: &a {b: 1}\nc:\n  <<: *a\n  b: 2\n")
     assert merged.document == {"a": {"b": 1}, "c": {"b": 2}}
     assert merged.doubled == ()
-    assert YamlText("&a [*a]").doubled == ()
 
 
 @pytest.mark.parametrize(
@@ -82,3 +81,20 @@ def test_a_file_that_cannot_be_read_says_why(tmp_path: Path) -> None:
     with pytest.raises(UnreadableTextError, match="cannot be read: No such file"):
         read(tmp_path / "nothing")
     assert read(marked).document == {"a": 1}
+
+
+@pytest.mark.parametrize("text", ["&a [*a]", "rules: &a {b: [*a]}", "a: &a [1, &b [*a, *b]]"])
+def test_a_value_that_holds_itself_is_refused(text: str) -> None:
+    with pytest.raises(UnreadableTextError, match=r"holds itself, by an alias \(line 1\)"):
+        YamlText(text)
+
+
+def test_aliases_that_multiply_are_refused_before_anybody_walks_them() -> None:
+    lines = ["a0: &a0 [x]", *(f"a{at}: &a{at} [{', '.join([f'*a{at - 1}'] * 10)}]" for at in range(1, 10))]
+
+    with pytest.raises(UnreadableTextError, match="more than 1,000,000 values"):
+        YamlText("\n".join(lines))
+
+
+def test_a_value_may_be_used_twice() -> None:
+    assert YamlText("a: &a {b: 1}\nc: [*a, *a]").document == {"a": {"b": 1}, "c": [{"b": 1}, {"b": 1}]}
