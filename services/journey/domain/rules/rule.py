@@ -79,7 +79,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     Raise `version` when you change the meaning. For `cooldown` after a friction of the rule, the customer gets no other
     one. `severity_by_service_level` overrides `severity`, `by_service_level` any number or time of the rule. What
-    `closes_when` names settles a friction when it comes after the anchor. Rules that it `implies` have nothing to add on an issue where it has found something.
+    `closes_when` names settles a friction when it comes after the anchor. Rules that it `implies` have nothing to add
+    on an issue where it has found something.
     """
 
     id: str

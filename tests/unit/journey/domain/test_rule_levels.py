@@ -1,4 +1,4 @@
-"""Parameters by service level: whoever has a level is judged by its numbers and times, as of what completes the rule."""
+"""Parameters by service level: whoever has one is judged by its numbers and times, as of what completes the rule."""
 
 from typing import Any
 
