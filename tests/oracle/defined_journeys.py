@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from tests.oracle.facts import Fact, Json, Key, agree
-from tests.oracle.rule_shapes import duration, matches, read
+from tests.oracle.rule_conditions import duration, matches, read
 
 Fired = Callable[[str, Key], bool]
 """Whether the timer of this name, which waits from the touchpoint with this key on, has fired."""

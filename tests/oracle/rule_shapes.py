@@ -12,10 +12,6 @@ from uuid import UUID, uuid5
 
 from tests.oracle import business_clock
 from tests.oracle.facts import (
-    DAY,
-    HOUR,
-    MINUTE,
-    SECOND,
     Fact,
     Json,
     Key,
@@ -26,11 +22,11 @@ from tests.oracle.facts import (
     qualifies,
     speaker,
 )
+from tests.oracle.rule_conditions import duration, is_number, is_over, matches, read
 
 NAMESPACE: Final = UUID("c2f7dece-e263-50d8-ba81-6db6433833df")
 MOST_UNITS: Final = 200
 MOST_EVIDENCE: Final = 50
-UNITS: Final = {"s": SECOND, "m": MINUTE, "h": HOUR, "d": DAY}
 LARGEST: Final = ("wait_s", "duration_s", "hold_s", "transfers")
 BY_KEY: Final = ("refs", "attributes", "customer")
 OF_ITS_TOUCHPOINT: Final = ("channel", "kind", "direction", "occurred_at", "sequence", "source", "id")
@@ -248,18 +244,9 @@ def _threshold(rule: Json, who: Customer) -> Iterable[Said]:
             sum(_number(one, rule["field"]) for one in added) if rule.get("total") else _number(anchor, rule["field"])
         )
         limit = next((one for one in rule["limits"] if matches(one.get("when", {}), anchor.doc)), None)
-        if limit is not None and _is_over(number, limit):
+        if limit is not None and is_over(number, limit):
             over[scope] = Said(anchor=anchor, evidence=added if rule.get("total") else [anchor])
     return over.values()
-
-
-def _is_over(number: Any, limit: Json) -> bool:
-    return bool(
-        ("gt" in limit and number > limit["gt"])
-        or ("gte" in limit and number >= limit["gte"])
-        or ("lt" in limit and number < limit["lt"])
-        or ("lte" in limit and number <= limit["lte"])
-    )
 
 
 def _absence(rule: Json, who: Customer) -> Iterable[Said]:
@@ -347,57 +334,6 @@ def _scope(rule: Json, one: Unit, who: Customer) -> Any:
     }[rule.get("per", "customer")]
 
 
-def matches(matcher: Any, doc: Json) -> bool:
-    """One clause, or several of which one must hold."""
-    clauses = matcher if isinstance(matcher, list) else [matcher]
-    return any(all(_holds(read(doc, field), want) for field, want in clause.items()) for clause in clauses)
-
-
-def _holds(value: Any, want: Any) -> bool:
-    if isinstance(want, dict):
-        return all(_asked(value, name, wanted) for name, wanted in want.items())
-    return value is not None and any(_equal(value, one) for one in (want if isinstance(want, list) else [want]))
-
-
-def _asked(value: Any, name: str, wanted: Any) -> bool:
-    if name == "exists":
-        return (value is not None) is wanted
-    if value is None:
-        return False
-    if name == "not":
-        return not _holds(value, wanted)
-    if name == "contains":
-        return isinstance(value, str) and wanted.casefold() in value.casefold()
-    return _is_number(value) and _is_over(value, {name: wanted})
-
-
-def _equal(value: Any, want: Any) -> bool:
-    return bool(value == want and isinstance(value, bool) == isinstance(want, bool))
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
 def _number(one: Unit, field: str) -> Any:
     value = read(one.doc, field)
-    return value if _is_number(value) else None
-
-
-def read(doc: Json, field: str) -> Any:
-    """A field by its path, None where it is not known."""
-    if field.startswith("score.on_"):
-        score = doc.get("score")
-        return None if not score else score["value"] * int(field.removeprefix("score.on_")) / score["scale"]
-    node: Any = doc
-    names = field.split(".")
-    if names[0] == "customer" and len(names) == 2:
-        names.append("value")
-    for name in names:
-        node = node.get(name) if isinstance(node, dict) else None
-    return node
-
-
-def duration(text: str) -> int:
-    """`1d 2h` in microseconds."""
-    return sum(int(part[:-1]) * UNITS[part[-1]] for part in text.split())
+    return value if is_number(value) else None
