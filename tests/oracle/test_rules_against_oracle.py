@@ -32,6 +32,7 @@ SEED = int(os.environ.get("RULES_SEED", "1"))
 ROUNDS = int(os.environ.get("RULES_ROUNDS", "6"))
 RULES = 40
 STORIES = 90
+MOST_DRAWS = 12
 
 
 def recorded(documents: list[Json]) -> list[RecordedTouchpoint]:
@@ -60,7 +61,18 @@ def expected(documents: list[Json]) -> Customer:
 
 @pytest.mark.parametrize("round_", range(ROUNDS))
 def test_any_rule_finds_what_its_definition_says(round_: int) -> None:
+    """Rules are drawn until each shape has found something often: some draws hardly ever fire."""
     random = Random(f"{SEED}/{round_}")
+    fires: Counter[str] = Counter()
+    for _ in range(MOST_DRAWS):
+        fires += compared(random)
+        if min(fires[shape] for shape in BY_SHAPE) > 10:
+            return
+    pytest.fail(f"a shape hardly ever found anything: {fires}")
+
+
+def compared(random: Random) -> Counter[str]:
+    """Draw rules and stories, hold the engine against the definition; return the findings by shape."""
     rules = [a_rule(random, number) for number in range(RULES)]
     ready = rules_file.read(json.dumps({"rules": rules}), name="odd")
     fires: Counter[str] = Counter()
@@ -70,7 +82,7 @@ def test_any_rule_finds_what_its_definition_says(round_: int) -> None:
             definition = find(rule, who)
             assert engine.get(rule["id"], {}) == definition, (rule, documents)
             fires[rule["shape"]] += len(definition)
-    assert min(fires[shape] for shape in BY_SHAPE) > 10, fires
+    return fires
 
 
 @pytest.mark.parametrize("round_", range(ROUNDS))
