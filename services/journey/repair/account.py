@@ -13,7 +13,7 @@ from services.journey.domain.identity.partition import IdentityTie, RefusalReaso
 from services.journey.domain.identity.planning import IdentityEvidence
 from services.journey.settle.settling import IdentitySettler, SettlementDraft, SettlementScope, WidenedPartError
 from services.journey.store import identity_ledger
-from services.runtime.postgres.pools import Connection, Pool, acquire
+from services.runtime.postgres.pools import Pool, acquire
 
 WIDENINGS = 10
 """How often more is read of a part because a touchpoint leads on."""
@@ -135,10 +135,7 @@ class IdentityAccountant:
     async def known(self, candidates: Collection[IdentifierKey]) -> IdentifierKey | None:
         """Return the first of several spellings of an identifier that somebody carried."""
         async with acquire(self.pool) as connection:
-            return await self._first_known(connection, candidates)
-
-    async def _first_known(self, connection: Connection, candidates: Collection[IdentifierKey]) -> IdentifierKey | None:
-        found = await identity_ledger.identifiers(connection, candidates)
+            found = await identity_ledger.identifiers(connection, candidates)
         return next((key for key in candidates if key in found), None)
 
 
