@@ -73,6 +73,15 @@ async def test_roles_open_what_they_should_and_nothing_else(database: str, frict
             assert (status, json.loads(text)["code"], headers["www-authenticate"]) == (401, "key_missing", "Bearer")
 
 
+async def test_a_key_is_told_whose_it_is(database: str, friction_log: FrictionLog) -> None:
+    async with alerts(database, friction_log) as api:
+        for role in ("reader", "agent", "admin"):
+            caller = await api.call("GET", "/v1/caller", role=role)
+            assert caller["role"] == role
+            assert set(caller) == {"label", "role"}
+        assert (await api.raw("/v1/caller"))[0] == 401
+
+
 async def test_a_key_in_the_address_is_not_taken(database: str, friction_log: FrictionLog) -> None:
     async with alerts(database, friction_log) as api:
         for name in ("key", "token", "access_token"):

@@ -1,4 +1,4 @@
-"""Authenticates callers by bearer keys with roles, and injects the parts of the service into the resources.
+"""Authenticates callers by bearer keys with roles, says whose a key is, and injects the parts of the service.
 
 A key is accepted only in the Authorization header: in an address it would appear in logs and histories.
 """
@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import Depends, Request, Security
+from fastapi import APIRouter, Depends, Request, Security
 from fastapi.security import HTTPBearer
+from pydantic import Field
 
 from services.alerts.admin.administration import Administration
 from services.alerts.admin.policy_administration import PolicyAdministration
+from services.alerts.api.views import ResponseView
 from services.alerts.deliver.http.target_guard import TargetGuard
 from services.alerts.inbox.action_executor import ActionExecutor
 from services.alerts.live.live_stream import LiveStream
@@ -103,6 +105,22 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
 def not_found(what: str) -> Problem:
     """Return the problem of an unknown id."""
     return Problem(404, f"{what}_unknown", f"There is no {what} with this id.")
+
+
+router = APIRouter(prefix="/v1", tags=["teams"], responses=problems(401, 403, 503))
+
+
+class CallerView(ResponseView):
+    """The holder of a key."""
+
+    label: str = Field(description="The label of the key: the actor in the audit.")
+    role: KeyKind = Field(description="What the key opens: `reader`, `agent` or `admin`.")
+
+
+@router.get("/caller", summary="Say whose key this is")
+async def read_caller(caller: Reader) -> CallerView:
+    """Return the label and the role of the key that is sent; the console signs people in with it."""
+    return CallerView(label=caller.label, role=caller.kind)
 
 
 Now = Callable[[], datetime]

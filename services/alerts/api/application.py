@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from services.alerts.api import (
+    access,
     console,
     endpoint_resource,
     issue_resource,
@@ -64,6 +65,7 @@ def build(parts: ApiParts, health: HealthChecks) -> FastAPI:
         impact_resource.router,
         digest_resource.router,
         improvement_resource.router,
+        access.router,
         console.router,
     ):
         app.include_router(router)
