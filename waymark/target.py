@@ -33,6 +33,7 @@ class CommandTarget:
     journey: str
     journey_api: str
     alerts: str
+    console: str
     kafka: str
     postgres: str
     access: Mapping[str, str] = field(default_factory=dict, repr=False)
@@ -68,6 +69,7 @@ def find_target(environ: Mapping[str, str]) -> CommandTarget:
         journey=choose("WAYMARK_URL_JOURNEY", "journey", _local(environ, "WAYMARK_JOURNEY_PORT", 9101)),
         journey_api=choose("WAYMARK_URL_JOURNEY_API", "journey_api", _local(environ, "WAYMARK_JOURNEY_API_PORT", 8081)),
         alerts=choose("WAYMARK_URL_ALERTS", "alerts", _local(environ, "WAYMARK_ALERTS_PORT", 8082)),
+        console=choose("WAYMARK_URL_CONSOLE", "console", _local(environ, "WAYMARK_CONSOLE_PORT", 8083)),
         kafka=choose("WAYMARK_KAFKA", "kafka", "127.0.0.1:9092"),
         access={} if running.get("plaintext") and not environ.get("WAYMARK_KAFKA") else access_of(environ),
         postgres=choose("WAYMARK_POSTGRES", "postgres", "postgresql://waymark@127.0.0.1:5432/waymark"),

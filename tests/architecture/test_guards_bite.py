@@ -140,6 +140,8 @@ _SMUGGLED = [
     ("alerts-policy", "services/alerts/policy/hours.py", "import services.alerts.policy.tree"),
     ("alerts-notifiers", "services/alerts/deliver/notifiers/stray.py", "import msgspec"),
     ("alerts-notify", "services/alerts/notify/routing.py", "import services.alerts.notify.notification"),
+    ("console", "services/console/sessions.py", "import services.console.app"),
+    ("console-http", "services/console/http/page_files.py", "import services.console.http.forwarding"),
     ("faust", "services/journey/timers/timer_loop.py", "import faust"),
     ("aiokafka", "services/ingest/publish/intake.py", "import aiokafka"),
     ("asyncpg", "services/journey/timers/timer_loop.py", "import asyncpg"),

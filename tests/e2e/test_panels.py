@@ -79,7 +79,13 @@ def stack(shared_stack: WaymarkUp) -> dict[str, Any]:
 def prometheus(stack: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Prometheus with our rules, scraping the stack each second; its address."""
     folder = tmp_path_factory.mktemp("prometheus")
-    jobs = {"ingest": "ingest", "journey": "journey", "journey-api": "journey_api", "alerts": "alerts"}
+    jobs = {
+        "ingest": "ingest",
+        "journey": "journey",
+        "journey-api": "journey_api",
+        "alerts": "alerts",
+        "console": "console",
+    }
     scrapes = [
         {"job_name": job, "static_configs": [{"targets": [stack[name].removeprefix("http://")]}]}
         for job, name in jobs.items()
@@ -216,7 +222,7 @@ def test_no_page_fires_while_all_is_well(prometheus: str) -> None:
 
 def test_every_process_speaks_correct_metrics(stack: dict[str, Any]) -> None:
     promtool = Path(os.environ["PROMETHEUS"]).with_name("promtool")
-    for process in ("ingest", "journey", "journey_api", "alerts"):
+    for process in ("ingest", "journey", "journey_api", "alerts", "console"):
         with urllib.request.urlopen(f"{stack[process]}/metrics", timeout=10) as answer:
             told = answer.read()
         checked = subprocess.run([promtool, "check", "metrics"], input=told, capture_output=True, check=False)

@@ -34,12 +34,12 @@ def test_up_starts_everything_tells_where_it_is_and_leaves_nothing_behind(up: St
     stack = up()
     ready = stack.ready()
     assert set(ready["keys"]) == {"source", "reader", "agent", "admin"}
-    for service in ("ingest", "journey", "journey_api", "alerts"):
+    for service in ("ingest", "journey", "journey_api", "alerts", "console"):
         assert status(f"{ready[service]}/readyz") == 200
     family = stack.family()
-    assert len(family) >= 6
+    assert len(family) >= 7
     said = stack.said()
-    for name in ("ingest", "journey_api", "alerts", "kafka", "postgres"):
+    for name in ("ingest", "journey_api", "alerts", "console", "kafka", "postgres"):
         assert ready[name] in said
     assert "MEMORY ONLY" in said
     assert all(key in said for key in ready["keys"].values())
@@ -142,7 +142,10 @@ def test_a_port_that_is_taken_is_named(shared_stack: WaymarkUp) -> None:
 
 
 def test_doctor_without_anything_running_says_what_to_start() -> None:
-    nowhere = {f"WAYMARK_URL_{name}": "http://127.0.0.1:1" for name in ("INGEST", "JOURNEY", "JOURNEY_API", "ALERTS")}
+    nowhere = {
+        f"WAYMARK_URL_{name}": "http://127.0.0.1:1"
+        for name in ("INGEST", "JOURNEY", "JOURNEY_API", "ALERTS", "CONSOLE")
+    }
     engines = {"WAYMARK_KAFKA": "127.0.0.1:1", "WAYMARK_POSTGRES": "postgresql://waymark:secret@127.0.0.1:1/waymark"}
     examined = run("doctor", "--json", environment={**clean_environment(), **nowhere, **engines})
     assert examined.returncode == 1

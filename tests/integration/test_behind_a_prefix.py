@@ -13,7 +13,10 @@ from prometheus_client import CollectorRegistry
 from starlette.types import ASGIApp
 
 from services.alerts.api import console
+from services.console.app import build as build_console
+from services.console.settings import ConsoleSettings
 from services.ingest.inspector.routes import PAGES
+from services.runtime.clock import SystemClock
 from services.runtime.http.application import build_api
 from services.runtime.http.server import serving
 from services.runtime.telemetry.health import HealthChecks
@@ -124,6 +127,22 @@ async def test_what_is_asked_without_the_prefix_is_answered_too() -> None:
             assert answer.status == 200
         async with session.get(f"http://127.0.0.1:{port}{PREFIX}ish/livez") as answer:
             assert answer.status == 404
+
+
+@pytest.mark.parametrize("strips", [True, False], ids=["the proxy takes the prefix off", "the proxy leaves it on"])
+async def test_the_pages_of_the_console_find_everything_below_a_prefix_at_any_depth(strips: bool) -> None:
+    app = build_console(ConsoleSettings.load({}), SystemClock(), CollectorRegistry())
+    async with behind(app, strips=strips) as (session, outside):
+        for page in ("/", "/issues/01a22a65-c57e-7b06-bf5e-8b3d84a0e7b5"):
+            async with session.get(outside + page) as answer:
+                text, here = await answer.text(), str(answer.url)
+            found = re.search(r'<base href="([^"]+)">', text)
+            assert found is not None
+            base = urljoin(here, found[1])
+            assert base == f"{outside}/"
+            for name in set(re.findall(r"static/[a-z_./-]+", text)) | {"session"}:
+                async with session.get(urljoin(base, name)) as answer:
+                    assert answer.status in {200, 204}, name
 
 
 def test_pages_ask_for_no_absolute_address() -> None:

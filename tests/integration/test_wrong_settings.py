@@ -15,6 +15,8 @@ from tests.fixtures.secured_kafka import PASSWORD
 from waymark.launchers.child_process import free_port
 
 PROCESSES = {"ingest": "INGEST", "journey": "JOURNEY", "journey-api": "JOURNEY_API", "alerts": "ALERTS"}
+EVERY = {**PROCESSES, "console": "CONSOLE"}
+"""The console has no database to be refused by."""
 RULES = """\
 extends: default
 change:
@@ -34,7 +36,7 @@ rules:
 
 
 def started(process: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    ports = {f"WAYMARK_{name}_PORT": "0" for name in PROCESSES.values()}
+    ports = {f"WAYMARK_{name}_PORT": "0" for name in EVERY.values()}
     whole = {"WAYMARK_KAFKA": f"127.0.0.1:{free_port()}", **ports, **environ}
     return run_waymark("serve", process, environ=whole, within=30.0)
 
@@ -61,10 +63,10 @@ def test_what_postgres_refuses_ends_a_start_at_once(database: str, process: str)
     assert "no database of this name" in refused(process, "WAYMARK_POSTGRES", WAYMARK_POSTGRES=nowhere)
 
 
-@pytest.mark.parametrize("process", PROCESSES)
+@pytest.mark.parametrize("process", EVERY)
 def test_a_port_that_is_taken_is_named(database: str, process: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as other:
-        variable = f"WAYMARK_{PROCESSES[process]}_PORT"
+        variable = f"WAYMARK_{EVERY[process]}_PORT"
         taken = {variable: str(other.getsockname()[1]), "WAYMARK_POSTGRES": database}
         assert "in use already" in refused(process, variable, **taken)
 
@@ -161,6 +163,7 @@ EARLY = {
     "journey": (("serve", "journey"), {"WAYMARK_POSTGRES": RAW}, "WAYMARK_POSTGRES"),
     "journey-api": (("serve", "journey-api"), {"WAYMARK_POSTGRES": RAW}, "WAYMARK_POSTGRES"),
     "alerts": (("serve", "alerts"), {"WAYMARK_POSTGRES": RAW}, "WAYMARK_POSTGRES"),
+    "console": (("serve", "console"), {"WAYMARK_CONSOLE_ALERTS_URL": "alerts:8082"}, "WAYMARK_CONSOLE_ALERTS_URL"),
     "migrate": (("migrate",), {"WAYMARK_POSTGRES": RAW, "WAYMARK_POSTGRES_DIRECT": RAW}, "WAYMARK_POSTGRES_DIRECT"),
     "up": (("up",), {"WAYMARK_POSTGRES": RAW, "WAYMARK_ALERTS_PRT": "1"}, "WAYMARK_ALERTS_PRT"),
     "up with a Kafka": (("up",), {"WAYMARK_KAFKA": f"me:{PASSWORD}@kafka"}, "WAYMARK_KAFKA"),

@@ -1,4 +1,4 @@
-"""Checks of the four services: alive, ready, and if not, what they say themselves."""
+"""Checks of the five processes: alive, ready, and if not, what they say themselves."""
 
 from collections.abc import Iterable
 
@@ -19,6 +19,7 @@ def examine_processes(target: CommandTarget) -> Iterable[DoctorFinding]:
             ("journey worker", "journey", target.journey),
             ("journey API", "journey-api", target.journey_api),
             ("alerts", "alerts", target.alerts),
+            ("console", "console", target.console),
         ):
             yield _examine(client, name, command, url)
 

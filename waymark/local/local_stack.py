@@ -54,7 +54,7 @@ class LocalStack:
         self._database: RunningDatabase | None = None
         self._services: list[ServiceProcess] = []
         self._deaths: dict[str, list[float]] = {name: [] for name in PREFIXES}
-        self.target = CommandTarget(ingest="", journey="", journey_api="", alerts="", kafka="", postgres="")
+        self.target = CommandTarget(ingest="", journey="", journey_api="", alerts="", console="", kafka="", postgres="")
 
     def __enter__(self) -> Self:
         try:
@@ -166,6 +166,11 @@ class LocalStack:
             "WAYMARK_INGEST_JOURNEY_API": f"http://127.0.0.1:{self._plan.ports['journey-api']}",
             "WAYMARK_INGEST_OUTCOMES_SECRET": kept_secret(self._plan.folder, "outcomes-secret"),
             "WAYMARK_JOURNEY_API_OUTCOMES_SECRET": kept_secret(self._plan.folder, "outcomes-secret"),
+            **{
+                f"WAYMARK_CONSOLE_{name}_URL": f"http://127.0.0.1:{self._plan.ports[process]}"
+                for name, process in (("INGEST", "ingest"), ("JOURNEY", "journey-api"), ("ALERTS", "alerts"))
+            },
+            "WAYMARK_CONSOLE_SESSION_KEYS": kept_secret(self._plan.folder, "console-session-key"),
             "WAYMARK_ALERTS_SECRET_KEYS": kept_secret(self._plan.folder, "alerts-secret-key"),
             "WAYMARK_ALERTS_ACTIONS_URL": f"http://127.0.0.1:{self._plan.ports['alerts']}",
             "WAYMARK_ALERTS_ALLOW_PRIVATE_TARGETS": "true",  # receivers on this machine are what one tries first
@@ -179,6 +184,7 @@ class LocalStack:
             journey=urls["journey"],
             journey_api=urls["journey-api"],
             alerts=urls["alerts"],
+            console=urls["console"],
             kafka=broker.bootstrap,
             access=self._plan.access if broker.kind is BrokerKind.GIVEN else {},
             postgres=database.url,
@@ -218,4 +224,4 @@ def write_ready_file(path: Path, target: CommandTarget) -> None:
     write_private(path, orjson.dumps(ready_document(target), option=orjson.OPT_INDENT_2))
 
 
-_ADDRESSES = ("ingest", "journey", "journey_api", "alerts", "kafka", "postgres")
+_ADDRESSES = ("ingest", "journey", "journey_api", "alerts", "console", "kafka", "postgres")

@@ -10,8 +10,16 @@ from services.runtime.addresses.brokers import check_servers
 from waymark.console import CommandError, settings_wrong
 from waymark.launchers.child_process import accepts, free_port
 
-DEFAULT_PORTS = {"ingest": 8080, "journey-api": 8081, "alerts": 8082, "journey": 9101, "kafka": 9092, "postgres": 15432}
-OFFSETS = {"ingest": 0, "journey-api": 1, "alerts": 2, "journey": 3, "kafka": 4, "postgres": 5}
+DEFAULT_PORTS = {
+    "ingest": 8080,
+    "journey-api": 8081,
+    "alerts": 8082,
+    "console": 8083,
+    "journey": 9101,
+    "kafka": 9092,
+    "postgres": 15432,
+}
+OFFSETS = {"ingest": 0, "journey-api": 1, "alerts": 2, "journey": 3, "kafka": 4, "postgres": 5, "console": 6}
 ENGINES = ("kafka", "postgres")
 
 
@@ -97,6 +105,6 @@ def check_settings(plan: StackPlan, environ: Mapping[str, str]) -> None:
             raise CommandError(settings_wrong([f"WAYMARK_POSTGRES: {wrong}"]), exit_code=2)
 
 
-_SERVICES = ("INGEST", "JOURNEY", "JOURNEY_API", "ALERTS")
+_SERVICES = ("INGEST", "JOURNEY", "JOURNEY_API", "ALERTS", "CONSOLE")
 _LISTENING = {f"WAYMARK_{name}_{part}": "" for name in _SERVICES for part in ("HOST", "PORT")}
 """Which the plan gives."""

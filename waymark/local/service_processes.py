@@ -1,4 +1,4 @@
-"""The four processes of Waymark as children of the local stack: their environment, their start, their health."""
+"""The five processes of Waymark as children of the local stack: their environment, their start, their health."""
 
 import http.client
 import sys
@@ -17,6 +17,7 @@ PREFIXES = {
     "journey": "WAYMARK_JOURNEY",
     "journey-api": "WAYMARK_JOURNEY_API",
     "alerts": "WAYMARK_ALERTS",
+    "console": "WAYMARK_CONSOLE",
 }
 
 

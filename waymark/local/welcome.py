@@ -41,7 +41,7 @@ def curl(target: CommandTarget) -> str:
 def _addresses(target: CommandTarget) -> Text:
     return _lines(
         [
-            (say("console", "콘솔"), f"{target.alerts}/", say("the inbox of issues", "이슈 목록")),
+            (say("console", "콘솔"), f"{target.console}/", say("the pages: sign in with a key", "화면: 키로 로그인")),
             (
                 say("inspector", "인스펙터"),
                 f"{target.ingest}/inspector",

@@ -26,6 +26,7 @@ class ProcessName(StrEnum):
     JOURNEY = "journey"
     JOURNEY_API = "journey-api"
     ALERTS = "alerts"
+    CONSOLE = "console"
 
 
 def register(app: typer.Typer) -> None:
@@ -72,16 +73,23 @@ def _begin(common: "CommonSettings", process: ProcessName) -> None:
         SettingsError: PostgreSQL refuses the user of the URL. Where nobody answers at once, the process itself waits.
     """
     from services.runtime.process.startup import find_refusal
-    from services.runtime.settings import SettingsError, misspelt
+    from services.runtime.settings import SettingsError
+
+    _say_what_is_odd(common, process)
+    wrong = asyncio.run(find_refusal(common.postgres.get_secret_value(), within_s=ANSWERS_WITHIN_S))
+    if wrong is not None:
+        raise SettingsError([f"{common.variable_of('postgres')}: {wrong}"])
+
+
+def _say_what_is_odd(common: "CommonSettings", process: ProcessName) -> None:
+    """Log each variable with our prefix that nothing reads."""
+    from services.runtime.settings import misspelt
     from services.runtime.telemetry import logs
     from waymark.processes.variables import known_variables
 
     logs.configure(process.value, common.log_level, common.log_format)
     for line in misspelt(os.environ, known_variables()):
         logs.get_logger(__name__).warning("variable without effect", problem=line)
-    wrong = asyncio.run(find_refusal(common.postgres.get_secret_value(), within_s=ANSWERS_WITHIN_S))
-    if wrong is not None:
-        raise SettingsError([f"{common.variable_of('postgres')}: {wrong}"])
 
 
 def _loop_factory(process: ProcessName) -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -137,9 +145,20 @@ def _alerts() -> Coroutine[Any, Any, None]:
     return run(settings)
 
 
+def _console() -> Coroutine[Any, Any, None]:
+    from services.console.settings import ConsoleProcessSettings
+
+    settings = ConsoleProcessSettings.load(os.environ)
+    _say_what_is_odd(settings.common, ProcessName.CONSOLE)  # it has no database to ask
+    from services.console.app import run
+
+    return run(settings)
+
+
 _MAKERS: dict[ProcessName, Callable[[], Coroutine[Any, Any, None]]] = {
     ProcessName.INGEST: _ingest,
     ProcessName.JOURNEY: _journey,
     ProcessName.JOURNEY_API: _journey_api,
     ProcessName.ALERTS: _alerts,
+    ProcessName.CONSOLE: _console,
 }

@@ -9,6 +9,8 @@ from functools import partial
 
 from services.alerts.settings import AlertsProcessSettings as AlertsProcess
 from services.alerts.settings import AlertsSettings
+from services.console.settings import ConsoleProcessSettings as ConsoleProcess
+from services.console.settings import ConsoleSettings
 from services.ingest.company_files import CompanyFiles
 from services.ingest.settings import IngestProcessSettings as IngestProcess
 from services.ingest.settings import IngestSettings
@@ -21,7 +23,7 @@ from services.runtime.settings import CommonSettings, SettingsError
 _OF_THE_COMMAND = frozenset(
     {
         "WAYMARK_DATA_DIR",
-        *(f"WAYMARK_URL_{name}" for name in ("INGEST", "JOURNEY", "JOURNEY_API", "ALERTS")),
+        *(f"WAYMARK_URL_{name}" for name in ("INGEST", "JOURNEY", "JOURNEY_API", "ALERTS", "CONSOLE")),
         *(f"WAYMARK_KEY_{name}" for name in ("SOURCE", "READER", "AGENT", "ADMIN")),
     }
 )
@@ -29,7 +31,7 @@ _OF_DEPLOYMENTS = frozenset(
     {
         *("WAYMARK_VERSION", "WAYMARK_GRAFANA_PASSWORD", "WAYMARK_DB_PASSWORD", "WAYMARK_KAFKA_CLUSTER_ID"),
         *(f"WAYMARK_DB_PASSWORD_{name}" for name in ("INGEST", "JOURNEY", "ALERTS")),
-        *(f"WAYMARK_PORT_{name}" for name in ("INGEST", "JOURNEY_API", "ALERTS", "KAFKA", "POSTGRES")),
+        *(f"WAYMARK_PORT_{name}" for name in ("INGEST", "JOURNEY_API", "ALERTS", "CONSOLE", "KAFKA", "POSTGRES")),
         *(f"WAYMARK_PORT_{name}" for name in ("GRAFANA", "PROMETHEUS")),
     }
 )
@@ -37,7 +39,7 @@ _OF_DEPLOYMENTS = frozenset(
 
 def known_variables() -> frozenset[str]:
     """Return the names of all variables that a process reads."""
-    classes = (CommonSettings, IngestSettings, WorkerSettings, ApiSettings, AlertsSettings)
+    classes = (CommonSettings, IngestSettings, WorkerSettings, ApiSettings, AlertsSettings, ConsoleSettings)
     read = {cls.variable_of(field) for cls in classes for field in cls.model_fields}
     return frozenset(read | _OF_THE_COMMAND | _OF_DEPLOYMENTS)
 
@@ -45,7 +47,13 @@ def known_variables() -> frozenset[str]:
 def wrong_settings(environ: Mapping[str, str]) -> list[str]:
     """Return what keeps any process from starting, files aside; a problem of several processes is reported once."""
     loaders: tuple[Callable[[Mapping[str, str]], object], ...] = (
-        *(IngestProcess.load, JourneyProcess.load, ApiProcessSettings.load, AlertsProcess.load),
+        *(
+            IngestProcess.load,
+            JourneyProcess.load,
+            ApiProcessSettings.load,
+            AlertsProcess.load,
+            ConsoleProcess.load,
+        ),
     )
     found = [problem for load in loaders for problem in _problems(partial(load, environ))]
     return list(dict.fromkeys(found))

@@ -41,7 +41,7 @@ WRONG = {
         ("localhost", f"postgresql://u:{SECRET}/@h/db", f"postgresql://u:{SECRET}@h:5432x/db", "서울"),
     ),
     **dict.fromkeys(
-        ("public_url", "actions_url"),
+        ("public_url", "actions_url", "ingest_url", "journey_url", "alerts_url"),
         (
             "shop.example.com",
             "ftp://h",
@@ -65,6 +65,7 @@ WRONG = {
     "group": ("x" * 256,),
     "kafka_line": ("x" * 256,),
     "secret_keys": (SECRET[:31],),
+    "session_keys": (SECRET[:31],),
     "privacy_keys": (SECRET[:31],),
     "privacy_secret": (SECRET[:31],),
     "kafka_sasl_mechanism": ("SCRAM", "PLAIN"),

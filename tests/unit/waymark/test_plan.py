@@ -15,7 +15,7 @@ def test_the_documented_ports_are_used_when_they_are_free() -> None:
 
 def test_a_base_puts_all_ports_in_a_row() -> None:
     ports = choose_ports(18_080, taken=nobody)
-    assert sorted(ports.values()) == list(range(18_080, 18_086))
+    assert sorted(ports.values()) == list(range(18_080, 18_087))
     assert ports["ingest"] == 18_080
 
 

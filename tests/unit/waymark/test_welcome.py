@@ -14,6 +14,7 @@ TARGET = CommandTarget(
     ingest="http://127.0.0.1:8080",
     journey="http://127.0.0.1:9101",
     journey_api="http://127.0.0.1:8081",
+    console="http://127.0.0.1:8083",
     alerts="http://127.0.0.1:8082",
     kafka="127.0.0.1:9092",
     postgres="postgresql://127.0.0.1:15432/waymark",
@@ -41,6 +42,6 @@ def test_a_newcomer_is_told_where_the_pages_are_and_which_key_opens_them(
 
     said = captured.get()
     assert "http://127.0.0.1:8080/inspector" in said
-    assert "http://127.0.0.1:8082/" in said
+    assert "http://127.0.0.1:8083/" in said
     for word in words:
         assert word in said

@@ -1,0 +1,94 @@
+"""What is forwarded: a closed list of methods and paths of each API. Everything else does not exist here.
+
+The pages need these, and no more. Keys, endpoints and their secrets are administered by the command.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class ApiName(StrEnum):
+    """The APIs behind the console; the first part of a forwarded path."""
+
+    INGEST = "ingest"
+    JOURNEY = "journey"
+    ALERTS = "alerts"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForwardedRoute:
+    """One method of one path; `{names}` in it are single segments. A stream's answer has no end."""
+
+    api: ApiName
+    method: str
+    path: str
+    streams: bool = False
+
+
+_READ = {
+    ApiName.ALERTS: (
+        "/readyz",
+        "/v1/caller",
+        "/v1/issues",
+        "/v1/issues/summary",
+        "/v1/issues/attainment",
+        "/v1/issues/{issue}",
+        "/v1/issues/{issue}/explain",
+        "/v1/outbreaks",
+        "/v1/hearing",
+        "/v1/silences",
+        "/v1/impact",
+        "/v1/improvements",
+        "/v1/recontacts",
+        "/v1/watches",
+    ),
+    ApiName.JOURNEY: (
+        "/readyz",
+        "/v1/customers/{customer}",
+        "/v1/customers/{customer}/timeline",
+        "/v1/customers/{customer}/contacts",
+        "/v1/customers/{customer}/why",
+        "/v1/journeys",
+        "/v1/journeys/{journey}",
+        "/v1/paths",
+        "/v1/segments",
+        "/v1/funnels",
+        "/v1/funnels/{definition}",
+        "/v1/identity/why",
+        "/v1/identity/words",
+    ),
+    ApiName.INGEST: ("/readyz", "/v1/inspector"),
+}
+_STREAMS = {
+    ApiName.ALERTS: ("/v1/stream",),
+    ApiName.JOURNEY: ("/v1/stream", "/v1/customers/{customer}/stream"),
+    ApiName.INGEST: ("/v1/inspector/stream",),
+}
+_DONE = {
+    ApiName.ALERTS: (
+        *(
+            f"/v1/issues/{{issue}}/{action}"
+            for action in ("acknowledge", "assign", "resolve", "reopen", "snooze", "note", "outcome")
+        ),
+        "/v1/improvements",
+        "/v1/improvements/{improvement}/decide",
+        "/v1/improvements/{improvement}/done",
+    ),
+    ApiName.JOURNEY: (
+        "/v1/identity/simulate",
+        "/v1/identity/merge",
+        "/v1/identity/separate",
+        "/v1/identity/unmerge",
+    ),
+}
+
+
+def forwarded_routes() -> Iterator[ForwardedRoute]:
+    """Yield the whole list."""
+    for api, paths in _READ.items():
+        yield from (ForwardedRoute(api=api, method="GET", path=path) for path in paths)
+    for api, paths in _STREAMS.items():
+        yield from (ForwardedRoute(api=api, method="GET", path=path, streams=True) for path in paths)
+    for api, paths in _DONE.items():
+        yield from (ForwardedRoute(api=api, method="POST", path=path) for path in paths)

@@ -1,0 +1,165 @@
+// The inbox: the most urgent first, one line a matter, all of it by keyboard.
+import { useEffect, useRef, useState } from "preact/hooks";
+import { release, takeIt, undo } from "../deeds.js";
+import { html } from "../html.js";
+import { SEVERITIES, VIEWS, hear, isFiltered, load, loadMore, loading, problem, rows, stream, total, waiting, wanted } from "../inbox_list.js";
+import { connection, follow } from "../live.js";
+import { notice } from "../notices.js";
+import { go, place, withQuery } from "../router.js";
+import { may } from "../session.js";
+import { count, texts, word } from "../words.js";
+import { reveal, useWindow } from "../windowed.js";
+import { NoteDialog, ResolveDialog, SnoozeDialog } from "./issue_dialogs.js";
+import { IssuePanel } from "./issue_panel.js";
+import { IssueRow } from "./issue_row.js";
+
+const ROW = 60;
+const CHANNELS = ["phone", "ivr", "chat", "messenger", "email", "sms", "web", "app", "store", "kiosk", "social", "field", "device", "mail", "api"];
+
+export function Inbox() {
+  const t = texts.value.inbox;
+  const key = JSON.stringify(wanted.value);
+  const shown = place.value.path.startsWith("/issues/") ? decodeURIComponent(place.value.path.slice(8)) : null;
+  const [active, setActive] = useState(null);
+  const [dialog, setDialog] = useState(null);
+  const box = useRef(null);
+  useEffect(() => { load(); }, [key]);
+  useEffect(() => follow(stream.value, hear), [stream.value]);
+  useEffect(() => { document.title = `${total.value ? `(${count(total.value)}) ` : ""}${t.title} · Waymark`; });
+
+  const list = rows.value;
+  const activeId = active && list.some((one) => one.id === active.id) ? active.id : list[Math.min(active?.at ?? 0, list.length - 1)]?.id ?? null;
+  const { first, last } = useWindow(box, ROW, list.length);
+  useEffect(() => { if (last > list.length - 40) loadMore(); }, [last, list.length]);
+
+  const focusRow = (at) => {
+    const to = Math.max(0, Math.min(list.length - 1, at));
+    if (!list[to]) return;
+    setActive({ id: list[to].id, at: to });
+    reveal(box.current, to, ROW);
+    focusOn(list[to].id);
+    if (shown) go(`/issues/${list[to].id}${location.search}`, { replace: true });
+  };
+  const open = (id) => {
+    setActive({ id, at: list.findIndex((one) => one.id === id) });
+    go(shown === id ? `/${location.search}` : `/issues/${id}${location.search}`);
+  };
+  const close = () => {
+    go(`/${location.search}`);
+    focusOn(activeId);
+  };
+  // After a row has gone, the next one has the focus, so that the keyboard goes on.
+  const done = () => {
+    if (shown && dialog.name === "resolve") go(`/${location.search}`);
+    setDialog(null);
+    const at = list.findIndex((one) => one.id === activeId);
+    const next = rows.value[Math.min(Math.max(at, 0), rows.value.length - 1)];
+    if (!next) return;
+    setActive({ id: next.id, at });
+    requestAnimationFrame(() => focusOn(next.id));
+  };
+
+  useEffect(() => {
+    const press = (event) => {
+      if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
+      if (document.querySelector("dialog[open]") || event.target.closest?.("input, select, textarea")) return;
+      const at = list.findIndex((one) => one.id === activeId);
+      const issue = list[at];
+      const ask = (name) => (issue) => setDialog({ name, issue });
+      const acting = (work) => () => { if (issue && may("agent")) work(issue); };
+      const deeds = {
+        j: () => focusRow(active ? at + 1 : 0), k: () => focusRow(at - 1), r: () => waiting.value.size && load(),
+        a: acting(takeIt), e: acting(ask("resolve")), s: acting(ask("snooze")), n: acting(ask("note")), u: () => (notice.value?.undo ? notice.value.undo() : undo()),
+        "?": () => setDialog({ name: "help" }),
+        Enter: () => issue && !event.target.closest?.("a, button, .row") && open(issue.id), Escape: () => shown && close(),
+      };
+      const deed = deeds[event.key] ?? deeds[BY_PLACE[event.code]];
+      if (!deed) return;
+      event.preventDefault();
+      deed();
+    };
+    addEventListener("keydown", press);
+    return () => removeEventListener("keydown", press);
+  });
+
+  const Asked = dialog && DIALOGS[dialog.name];
+  return html`<main id="main" tabindex="-1" class="inbox" data-open=${Boolean(shown)}>
+    <section class="list" aria-labelledby="inbox-title">
+      <div class="head">
+        <h1 id="inbox-title">${t.title}</h1>
+        <span class="count">${loading.value && !list.length ? "" : t.shown(list.length, total.value)}</span>
+        <span class="light" data-state=${connection.value}>${texts.value.connection[connection.value]}</span>
+        <button type="button" class="quiet help" aria-label=${t.help} onClick=${() => setDialog({ name: "help" })}><kbd>?</kbd></button>
+      </div>
+      <${Controls} />
+      ${waiting.value.size > 0 && html`<button type="button" class="fresh" onClick=${() => { load(); box.current.scrollTop = 0; }}>
+        ${t.fresh(waiting.value.size)} <kbd>r</kbd></button>`}
+      <div class="grid" role="grid" aria-labelledby="inbox-title" aria-rowcount=${total.value + 1} aria-busy=${loading.value}>
+        <div class="rows" role="presentation" ref=${box}>
+          <div class="columns" role="row" aria-rowindex="1">
+            ${["priority", "matter", "customer", "age", "deadline", "owner"].map((name) => html`
+              <span key=${name} role="columnheader" class=${`to-${name}`}>${t.column[name]}</span>`)}
+          </div>
+          <div class="height" role="rowgroup" style=${{ height: `${list.length * ROW}px` }}>
+            ${list.slice(first, last).map((issue, index) => html`<${IssueRow} key=${issue.id} issue=${issue} at=${first + index}
+              top=${(first + index) * ROW} isActive=${issue.id === activeId} isShown=${issue.id === shown} onOpen=${open}
+              onFocus=${() => active?.id === issue.id || setActive({ id: issue.id, at: first + index })} />`)}
+          </div>
+        </div>
+      </div>
+      ${!loading.value && !list.length && !problem.value && html`<p class="empty">${isFiltered.value ? t.emptyFiltered : t.empty}</p>`}
+      ${problem.value && html`<p class="empty" role="alert">${texts.value.refusals[problem.value] ?? texts.value.refusals[503]}
+        ${" "}<button type="button" onClick=${load}>${t.again}</button></p>`}
+    </section>
+    ${shown && html`<${IssuePanel} key=${shown} id=${shown} newest=${list.find((one) => one.id === shown) ?? null}
+      onClose=${close} onDialog=${(name, issue) => setDialog({ name, issue })} onTake=${takeIt} onRelease=${release} />`}
+    ${Asked && html`<${Asked} issue=${dialog.issue} onClose=${() => setDialog(null)} onDone=${done} />`}
+  </main>`;
+}
+
+// With a Korean keyboard a key gives a letter of Hangul: what counts is where it is.
+const BY_PLACE = { KeyJ: "j", KeyK: "k", KeyA: "a", KeyE: "e", KeyS: "s", KeyN: "n", KeyU: "u", KeyR: "r" };
+
+function Controls() {
+  const t = texts.value.inbox;
+  const { view, severities, channel } = wanted.value;
+  const change = (changes) => go(withQuery(changes), { replace: true });
+  return html`<div class="controls">
+    <div class="views" role="group" aria-label=${t.views}>
+      ${VIEWS.map((one) => html`<button key=${one} type="button" aria-pressed=${one === view}
+        onClick=${() => change({ view: one === "all" ? "" : one })}>${t.view[one]}</button>`)}
+    </div>
+    <div class="filters" role="group" aria-label=${t.filters}>
+      <select aria-label=${t.anySeverity} value=${severities[0] ?? ""} onChange=${(event) => change({ severity: event.target.value })}>
+        <option value="">${t.anySeverity}</option>
+        ${SEVERITIES.map((one) => html`<option key=${one} value=${one}>${word("severity", one)}</option>`)}
+      </select>
+      <select aria-label=${t.anyChannel} value=${channel} onChange=${(event) => change({ channel: event.target.value })}>
+        <option value="">${t.anyChannel}</option>
+        ${CHANNELS.map((one) => html`<option key=${one} value=${one}>${word("channel", one)}</option>`)}
+      </select>
+      ${isFiltered.value && html`<button type="button" class="quiet"
+        onClick=${() => change({ severity: "", channel: "", team: "", rule: "" })}>${t.clear}</button>`}
+    </div>
+  </div>`;
+}
+
+// Gives a row the focus: at once if it is drawn, else as soon as it is.
+function focusOn(id, tries = 5) {
+  const row = document.getElementById(`row-${id}`);
+  if (row && row.offsetParent) row.focus({ preventScroll: true });
+  else if (tries) requestAnimationFrame(() => focusOn(id, tries - 1));
+}
+
+const DIALOGS = { help: HelpDialog, resolve: ResolveDialog, snooze: SnoozeDialog, note: NoteDialog };
+
+function HelpDialog({ onClose }) {
+  const t = texts.value.inbox;
+  const box = useRef(null);
+  useEffect(() => { box.current.showModal(); }, []);
+  return html`<dialog ref=${box} class="dialog" aria-labelledby="help-title" onClose=${onClose}>
+    <h2 id="help-title">${t.help}</h2>
+    <dl class="keys">${t.helpKeys.map(([key, text]) => html`<div key=${key}><dt><kbd>${key}</kbd></dt><dd>${text}</dd></div>`)}</dl>
+    <form method="dialog"><button class="primary">${texts.value.close}</button></form>
+  </dialog>`;
+}
