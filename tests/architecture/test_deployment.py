@@ -12,13 +12,14 @@ from tests.architecture.tree import ROOT
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text(encoding="utf-8"))
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 OURS = {name for name, service in SERVICES.items() if "build" in service}
-PROCESSES = {"ingest", "journey", "journey-api", "alerts"}
+WITH_ENGINES = {"ingest", "journey", "journey-api", "alerts"}
+PROCESSES = WITH_ENGINES | {"console"}
 DOCKERFILES = sorted((ROOT / "deploy" / "docker").glob("*.Dockerfile"))
 
 
 def test_every_process_is_there() -> None:
     assert PROCESSES <= OURS
-    assert [path.stem for path in DOCKERFILES] == ["alerts", "ingest", "journey"]
+    assert [path.stem for path in DOCKERFILES] == ["alerts", "console", "ingest", "journey"]
 
 
 @pytest.mark.parametrize("name", sorted(SERVICES))
@@ -43,7 +44,7 @@ def test_an_image_of_others_is_pinned_to_an_exact_version(name: str) -> None:
     assert re.search(r":v?\d+\.\d+(\.\d+)?(-\w+)?$", SERVICES[name]["image"])
 
 
-@pytest.mark.parametrize("name", sorted(PROCESSES))
+@pytest.mark.parametrize("name", sorted(WITH_ENGINES))
 def test_a_process_waits_for_what_it_needs_and_says_when_it_is_ready(name: str) -> None:
     service = SERVICES[name]
     waits = {needed: how["condition"] for needed, how in service["depends_on"].items()}
@@ -58,9 +59,18 @@ def test_a_process_waits_for_what_it_needs_and_says_when_it_is_ready(name: str) 
     assert service["stop_grace_period"] == "35s"
 
 
+def test_the_console_waits_for_nobody_and_has_neither_database_nor_kafka() -> None:
+    console = SERVICES["console"]
+
+    assert "depends_on" not in console
+    assert "/readyz" in console["healthcheck"]["test"][-1]
+    assert {name for name in console["environment"] if name.startswith(("WAYMARK_POSTGRES", "WAYMARK_KAFKA"))} == set()
+
+
 def test_a_process_reaches_the_database_with_a_role_of_its_own() -> None:
     users = {
-        name: re.match(r"postgresql://(\w+):", SERVICES[name]["environment"]["WAYMARK_POSTGRES"]) for name in PROCESSES
+        name: re.match(r"postgresql://(\w+):", SERVICES[name]["environment"]["WAYMARK_POSTGRES"])
+        for name in WITH_ENGINES
     }
 
     assert {name: user and user[1] for name, user in users.items()} == {
