@@ -15,7 +15,7 @@ SLOWEST := --durations=10 --durations-min=1  # seconds; printed before the closi
 # A suite starts hundreds of processes: where nothing compiled is kept, each compiles every module again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo up test test-kafka test-sdks test-poolers test-tls faults faults-short soak test-panels test-alertmanager check fmt bench mutate lock env-example dashboards metrics-page signals-page conversations-page clean
+.PHONY: help setup demo up test test-kafka test-sdks test-poolers test-tls faults faults-short soak test-panels test-alertmanager test-browser check fmt bench mutate lock env-example dashboards metrics-page signals-page conversations-page clean
 
 help:  ## print this
 	@awk 'BEGIN {FS = ":.*## "; print "make <target>\n"} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,7 +34,7 @@ up: $(STAMP)  ## run everything on this machine until Ctrl-C
 	@$(BIN)/waymark up
 
 test: $(STAMP)  ## every test that needs nothing but PyPI: unit, contract, stories, architecture, local integration
-	@$(PYTEST) $(SHARE) $(MORE) $(SLOWEST) -m "not kafka and not prometheus and not pgbouncer and not tls and not alertmanager" $(ARGS)
+	@$(PYTEST) $(SHARE) $(MORE) $(SLOWEST) -m "not kafka and not prometheus and not pgbouncer and not tls and not alertmanager and not browser" $(ARGS)
 
 test-kafka: $(STAMP)  ## the tests against Apache Kafka 4 (Java 17 and mvn; jars from Maven Central)
 	@$(PYTEST) $(SHARE) $(SLOWEST) -m kafka $(ARGS)
@@ -53,6 +53,13 @@ test-sdks: $(STAMP)  ## the libraries and webhooks of others, unmodified, agains
 
 test-panels: $(STAMP)  ## every panel shows something: the stack, a real Prometheus (PROMETHEUS=path) and traffic
 	@$(PYTEST) -m prometheus $(ARGS)
+
+# The driver is not in the lock, and beside the environment: nothing that ships, and no other test, needs it.
+DRIVER := .pytest_cache/browser
+test-browser: $(STAMP)  ## the console in a real browser (Debian's chromium or CHROMIUM=path; npm; Korean letters: fonts-noto-cjk)
+	@npm ci --silent --ignore-scripts --prefix tests/browser
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --target $(DRIVER) --require-hashes --requirement tests/browser/requirements.txt
+	@PYTHONPATH=$(DRIVER) $(PYTEST) tests/browser -m browser $(ARGS)
 
 test-alertmanager: $(STAMP)  ## routing decides as Debian's Alertmanager does (ALERTMANAGER_TREE=folder of the unpacked package)
 	@$(PYTEST) -n 2 --dist loadfile tests/alertmanager -m alertmanager $(ARGS)
