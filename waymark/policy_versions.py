@@ -69,6 +69,10 @@ _NOTHING = {
         "no journeys are defined yet; begin with a set: waymark journeys apply retail",
         "아직 정의된 여정이 없습니다. 기본 정의로 시작하세요: waymark journeys apply retail",
     ),
+    PolicyKind.IDENTITY: (
+        "the policy of identity that ships is in force; no other was applied: waymark identity show",
+        "기본 식별 정책이 적용 중이며 다른 정책을 적용한 적이 없습니다: waymark identity show",
+    ),
 }
 
 

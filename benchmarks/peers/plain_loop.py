@@ -17,13 +17,12 @@ from prometheus_client import CollectorRegistry
 from benchmarks.ground import PARTITIONS
 from services.journey import renewer, worker
 from services.journey.apply.applier import Applier
-from services.journey.apply.resolution import IdentityResolver
 from services.journey.apply.transaction import BatchTransaction
 from services.journey.consume.intake import Chunk, Intake
 from services.journey.consume.progress import PROGRESS
 from services.journey.metrics import WorkerMetrics
 from services.journey.outbox.relay import OutboxRelay
-from services.journey.policies import constraints, identity, projection
+from services.journey.policies import projection
 from services.journey.settings import WorkerProcessSettings
 from services.journey.store import touchpoints
 from services.journey.versions.in_force import PolicyCache
@@ -95,7 +94,7 @@ def _applier(
     attempt = BatchTransaction(
         pool=pool,
         line=line,
-        resolver=IdentityResolver(policy=identity(), constraints=constraints(), new_id=new_id),
+        new_id=new_id,
         renewer=renewer.build_renewer(own, projection(), PolicyCache()),
         limit=limit,
         metrics=metrics,

@@ -25,7 +25,7 @@ class BlockReason(StrEnum):
     PATTERN = "pattern"
 
 
-class _Values(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class BlockedValues(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """One list of the file: words in any case, constants in any case and with any separators, exact values, patterns
     that match the whole value."""
 
@@ -38,14 +38,14 @@ class _Values(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class _File(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """`every` type of identifier, and more for some of the `types`."""
 
-    every: _Values
-    types: dict[str, _Values] = {}
+    every: BlockedValues
+    types: dict[str, BlockedValues] = {}
 
 
 class BlockList:
     """The compiled lists for one type of identifier."""
 
-    def __init__(self, *lists: _Values) -> None:
+    def __init__(self, *lists: BlockedValues) -> None:
         """`lists` are joined."""
         constants = [constant for values in lists for constant in values.constants]
         self._words = frozenset(word.casefold() for values in lists for word in (*values.words, *constants))

@@ -17,9 +17,7 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from schemas.documents import touchpoint as touchpoint_v1
-from services.journey import policies
 from services.journey.apply.applier import Applier
-from services.journey.apply.resolution import IdentityResolver
 from services.journey.apply.transaction import BatchTransaction
 from services.journey.consume.batch_size import BatchSize
 from services.journey.consume.decoding import PoisonCode
@@ -284,7 +282,7 @@ class Worker:
         attempt = BatchTransaction(
             pool=connections.pool,
             line=connections.line,
-            resolver=IdentityResolver(policy=policies.identity(), constraints=policies.constraints(), new_id=new_id),
+            new_id=new_id,
             renewer=renewer,
             limit=limit,
             metrics=self._metrics,

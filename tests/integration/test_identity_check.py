@@ -9,6 +9,7 @@ import pytest
 import pytest_asyncio
 
 from services.journey import policies
+from services.journey.domain.identity.identity_book import IdentityBook
 from services.journey.domain.identity.planning import _Planning
 from services.journey.repair.check import IdentityChecker, IdentityFindings
 from services.journey.repair.fix import IdentityRepairer, RepairCounts
@@ -25,7 +26,7 @@ from tests.unit.waymark.test_command_line import waymark
 
 pytestmark = pytest.mark.local
 
-SETTLER = IdentitySettler(policy=policies.identity(), constraints=UNCONSTRAINED, new_id=new_id)
+SETTLER = IdentitySettler(source=IdentityBook.of(policies.identity(), UNCONSTRAINED), new_id=new_id)
 
 GRAPHS = range(100, 150)
 CHAIN = [("A", "A"), ("B", "B"), ("C", "C"), ("D", "D"), ("D", "C"), ("C", "B"), ("B", "A")]

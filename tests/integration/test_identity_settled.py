@@ -10,7 +10,7 @@ from tests.fixtures.journey_bench import open_bench
 from tests.fixtures.settled_parts import SettledBench, by_owner
 from tests.integration.test_journey_order import emptied, outcome
 from tests.oracle.constrained_identity import resolve
-from tests.oracle.random_identity import Part, make
+from tests.oracle.random_identity import Part, make, with_versions
 
 pytestmark = pytest.mark.local
 
@@ -65,3 +65,21 @@ async def test_what_operators_say_meanwhile_counts_as_the_oracle_says(database: 
         expected = resolve(part.arrivals, part.facts, part.policy, most=part.most)
         assert await settled.whose() == by_owner(expected)
         assert not await settled.findings()
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+async def test_versions_of_the_policy_judge_alike_in_every_order(database: str, seed: int) -> None:
+    part, luck = with_versions(without(make(seed), "merge", "separate", "retract")), Random(seed)
+    expected = resolve(part.arrivals, (), part.policy, most=part.most, later=part.later)
+    async with open_bench(database, partitions=3) as bench:
+        settled = SettledBench(bench, part)
+        await settled.send(luck.sample(part.arrivals, len(part.arrivals)), luck, scatter=True)
+        assert await settled.whose() == by_owner(expected)
+        assert not await settled.findings()
+        scattered = await told(settled)
+    await emptied(database)
+    async with open_bench(database, partitions=3) as bench:
+        settled = SettledBench(bench, part)
+        await settled.send(list(part.arrivals), luck, scatter=False)
+        assert await settled.whose() == by_owner(expected)
+        assert await told(settled) == scattered

@@ -12,6 +12,7 @@ import pytest_asyncio
 from services.journey import policies
 from services.journey.consume.intake import Chunk
 from services.journey.domain.identity.facts import OperatorWord
+from services.journey.domain.identity.identity_book import IdentityBook
 from services.journey.repair.account import IdentityAccountant
 from services.journey.repair.check import IdentityChecker
 from services.journey.repair.fix import IdentityRepairer
@@ -26,7 +27,7 @@ from tests.unit.waymark.test_command_line import waymark
 
 pytestmark = pytest.mark.local
 
-SETTLER = IdentitySettler(policy=policies.identity(), constraints=policies.constraints(), new_id=new_id)
+SETTLER = IdentitySettler(source=IdentityBook.of(policies.identity(), policies.constraints()), new_id=new_id)
 SHOP = "+82212345678"
 
 

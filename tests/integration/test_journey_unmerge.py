@@ -7,6 +7,7 @@ import pytest
 import pytest_asyncio
 
 from services.journey import policies
+from services.journey.domain.identity.identity_book import IdentityBook
 from services.journey.repair.unmerge import UnmergeOutcome, Unmerger, UnmergeResult
 from services.journey.settle.resettling import IdentityResettler
 from services.journey.settle.settling import IdentitySettler
@@ -27,7 +28,7 @@ async def bench(database: str) -> AsyncIterator[JourneyBench]:
 
 
 async def take_back(bench: JourneyBench) -> UnmergeResult:
-    settler = IdentitySettler(policy=policies.identity(), constraints=policies.constraints(), new_id=new_id)
+    settler = IdentitySettler(source=IdentityBook.of(policies.identity(), policies.constraints()), new_id=new_id)
     resettler = IdentityResettler(pool=bench.pool, settler=settler, renewer=bench.renewer)
     return await Unmerger(resettler=resettler).unmerge(
         ("phone", "+821012345678"), ("customer_id", "C-1"), by="a person"

@@ -8,10 +8,10 @@ Part of the oracle: it imports nothing of Waymark, on purpose.
 """
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import product
-from typing import Any
+from typing import Any, cast
 
 from tests.oracle.facts import MINUTE, Key
 from tests.oracle.identity import Identifier
@@ -28,6 +28,7 @@ from tests.oracle.identity_terms import (
     Tie,
     Trust,
     in_order,
+    judged,
     pair,
     ranked,
     setting,
@@ -35,26 +36,25 @@ from tests.oracle.identity_terms import (
 )
 
 
-def links(sightings: list[Sighting], policy: Policy) -> list[Tie]:
-    """The ledger: every link that some touchpoint counts for; `sightings` are in event order."""
-    found: dict[Link, Tie] = {}
+def links(sightings: list[Sighting], policies: Sequence[Policy]) -> list[Tie]:
+    """The ledger: every link that some touchpoint counts for; `sightings` are in event order.
+
+    The first version that saw a link is its judge.
+    """
+    shown: dict[Link, list[Sighting]] = {}
     for one in sightings:
-        strongest, *others = usable(one, policy)
+        strongest, *others = usable(one, judged(policies, one.judge))
         for other in others:
-            ends = pair(strongest, other)
-            before = found.get(ends)
-            trust = _trust(one, ends, policy)
-            if before is None:
-                found[ends] = Tie(ends=ends, trust=trust, at=one.occurred_at, key=one.key)
-            elif trust == "verified":
-                found[ends] = Tie(ends=ends, trust=trust, at=before.at, key=before.key)
-    return list(found.values())
+            shown.setdefault(pair(strongest, other), []).append(one)
+    return [_tie(ends, its, policies) for ends, its in shown.items()]
 
 
-def _trust(sighting: Sighting, ends: Link, policy: Policy) -> Trust:
-    if all(sighting.customer[name][1] for name, _ in ends):
-        return "verified"
-    return "device" if any(setting(policy, name, "device") for name, _ in ends) else "asserted"
+def _tie(ends: Link, shown: list[Sighting], policies: Sequence[Policy]) -> Tie:
+    judge = min(one.judge for one in shown)
+    trust = "device" if any(setting(judged(policies, judge), name, "device") for name, _ in ends) else "asserted"
+    if any(all(one.customer[name][1] for name, _ in ends) for one in shown):
+        trust = "verified"
+    return Tie(ends=ends, trust=cast(Trust, trust), at=shown[0].occurred_at, key=shown[0].key, judge=judge)
 
 
 def component_of(identifier: Identifier, followed: Iterable[Tie]) -> Component:
@@ -77,13 +77,13 @@ class Decisions:
 
     def __init__(
         self,
-        policy: Policy,
+        policies: Sequence[Policy],
         most: int,
         separations: list[OperatorFact],
         shared: frozenset[Identifier],
         proved: frozenset[Identifier],
     ):
-        self.policy, self.most, self.separations = policy, most, separations
+        self.policies, self.most, self.separations = policies, most, separations
         self.shared, self.proved = shared, proved
         self.followed: list[Tie] = []
         self.refused: dict[Tie, str] = {}
@@ -104,11 +104,12 @@ class Decisions:
         if tie.trust == "operator":
             return "separated" if self._separated(one, other, since=tie.at) else None
         grounds = {
-            "shared": bool(self.shared.intersection(tie.ends)),
+            "shared": bool(self.shared.intersection(tie.ends))
+            or any(setting(judged(self.policies, tie.judge), name, "shared") for name, _ in tie.ends),
             "held": bool(self.between.intersection(tie.ends)),
             "separated": self._separated(one, other, since=None),
-            "unique": self._clashes(one, other) or (tie.trust == "device" and self._are_two_people(one, other)),
-            "limit": any(self._exceeds(name, one, other) for name in {name for name, _ in one | other}),
+            "unique": self._is_unique(tie, one, other, tie.judge),
+            "limit": any(self._exceeds(name, one, other, tie.judge) for name in {name for name, _ in one | other}),
             "too_many_identifiers": one != other and len(one | other) > self.most,
         }
         return next((reason for reason, holds in grounds.items() if holds), None)
@@ -117,30 +118,37 @@ class Decisions:
         apart = {said.ends for said in self.separations if since is None or said.at >= since}
         return one != other and any(pair(mine, theirs) in apart for mine, theirs in product(one, other))
 
-    def _clashes(self, one: Component, other: Component) -> bool:
+    def _is_unique(self, tie: Tie, one: Component, other: Component, judge: int) -> bool:
+        policy = judged(self.policies, judge)
+        return self._clashes(one, other, policy) or (tie.trust == "device" and self._are_two_people(one, other, policy))
+
+    def _clashes(self, one: Component, other: Component, policy: Policy) -> bool:
         return one != other and any(
-            mine[0] == theirs[0] and mine != theirs and setting(self.policy, mine[0], "unique")
+            mine[0] == theirs[0] and mine != theirs and setting(policy, mine[0], "unique")
             for mine, theirs in product(one, other)
         )
 
-    def _are_two_people(self, one: Component, other: Component) -> bool:
+    def _are_two_people(self, one: Component, other: Component, policy: Policy) -> bool:
         return one != other and any(
-            mine[0] == theirs[0] and setting(self.policy, mine[0], "personal")
+            mine[0] == theirs[0] and setting(policy, mine[0], "personal")
             for mine, theirs in product(one & self.proved, other & self.proved)
         )
 
-    def _exceeds(self, name: str, one: Component, other: Component) -> bool:
-        limit = setting(self.policy, name, "limit")
+    def _exceeds(self, name: str, one: Component, other: Component, judge: int) -> bool:
+        limit = setting(judged(self.policies, judge), name, "limit")
         mine, theirs = ({value for type_, value in side if type_ == name} for side in (one, other))
         return one != other and limit is not None and min(len(mine), len(theirs)) > 0 and len(mine | theirs) > limit
 
     def _find_between(self, tie: Tie) -> None:
-        first, second = (setting(self.policy, name, "strength") for name, _ in tie.ends)
+        first, second = (setting(judged(self.policies, tie.judge), name, "strength") for name, _ in tie.ends)
         if first == second:
             return
         weaker = tie.ends[1] if second > first else tie.ends[0]
-        trusts = [TRUSTS.index(other.trust) for other in self.followed if weaker in other.ends]
-        if trusts and min(trusts) == TRUSTS.index(tie.trust):
+        its = [other for other in self.followed if weaker in other.ends]
+        trusts = [TRUSTS.index(other.trust) for other in its]
+        one, other_side = (component_of(end, self.followed) for end in tie.ends)
+        agreed = all(self._is_unique(tie, one, other_side, other.judge) for other in its)
+        if trusts and min(trusts) == TRUSTS.index(tie.trust) and agreed:
             self.between.add(weaker)
             self.refused |= {other: "held" for other in self.followed if weaker in other.ends}
             self.followed = [other for other in self.followed if weaker not in other.ends]
@@ -150,18 +158,21 @@ def _proved(sightings: list[Sighting]) -> frozenset[Identifier]:
     return frozenset((name, value) for one in sightings for name, (value, sure) in one.customer.items() if sure)
 
 
-def _shared(sightings: list[Sighting], ledger: list[Tie], policy: Policy) -> frozenset[Identifier]:
+def _shared(sightings: list[Sighting], ledger: list[Tie], policies: Sequence[Policy]) -> frozenset[Identifier]:
+    """What is linked with too many, as the judge of each link counts, and as the strictest of these judges allows."""
     found = set()
     for identifier in {carried for one in sightings for carried in one.carried}:
         its = [tie for tie in ledger if identifier in tie.ends]
         best = min((TRUSTS.index(tie.trust) for tie in its), default=None)
         counted = [tie for tie in its if TRUSTS.index(tie.trust) == best]
-        met = {end for tie in counted for end in tie.ends} - {identifier}
-        apart = {other for other in met if _tells_apart(identifier, other, policy)}
+        met = {end: judged(policies, tie.judge) for tie in counted for end in tie.ends if end != identifier}
+        apart = {other for other, policy in met.items() if _tells_apart(identifier, other, policy)}
         if best != TRUSTS.index("verified"):
-            apart |= {other for other in met & _proved(sightings) if setting(policy, other[0], "personal")}
-        most = setting(policy, identifier[0], "shared_after")
-        if setting(policy, identifier[0], "shared") or (most is not None and len(apart) > most):
+            proved = _proved(sightings)
+            apart |= {end for end, policy in met.items() if end in proved and setting(policy, end[0], "personal")}
+        allowed = [setting(judged(policies, tie.judge), identifier[0], "shared_after") for tie in its]
+        most = min((number for number in allowed if number is not None), default=None)
+        if most is not None and len(apart) > most:
             found.add(identifier)
     return frozenset(found)
 
@@ -174,29 +185,31 @@ def _tells_apart(identifier: Identifier, other: Identifier, policy: Policy) -> b
 class Owners:
     """Whose a touchpoint is, once it is decided which links are followed."""
 
-    def __init__(self, sightings: list[Sighting], policy: Policy, done: Decisions):
-        self.sightings, self.policy, self.done = sightings, policy, done
+    def __init__(self, sightings: list[Sighting], policies: Sequence[Policy], done: Decisions):
+        self.sightings, self.policies, self.done = sightings, policies, done
         self.floating = done.shared | done.between
+
+    def _floats(self, identifier: Identifier, policy: Policy) -> bool:
+        return identifier in self.floating or bool(setting(policy, identifier[0], "shared"))
 
     def owner(self, sighting: Sighting) -> Component:
         """The component that a touchpoint belongs to."""
-        able = usable(sighting, self.policy)
+        policy = judged(self.policies, sighting.judge)
+        able = usable(sighting, policy)
         for identifier in able:
-            if identifier not in self.floating:
+            if not self._floats(identifier, policy):
                 return component_of(identifier, self.done.followed)
-        for identifier in ranked(sighting.carried, self.policy):
-            holder = self.holder(identifier, sighting.occurred_at)
+        for identifier in ranked(sighting.carried, policy):
+            holder = self.holder(identifier, sighting.occurred_at, policy)
             if holder is not None:
                 return holder
         return component_of(able[0], self.done.followed)
 
-    def holder(self, identifier: Identifier, at: int) -> Component | None:
-        """Who has a between or shared identifier at a time."""
-        if identifier not in self.floating:
-            return None
+    def holder(self, identifier: Identifier, at: int, policy: Policy) -> Component | None:
+        """Who has an identifier that belongs to nobody by itself at a time, as a touchpoint under a policy asks."""
         telling = [one for one in self.sightings if self._tells(one, identifier)]
-        hold = setting(self.policy, identifier[0], "hold")
-        if identifier in self.done.shared and "hold" not in self.policy.get(identifier[0], {}):
+        hold = setting(policy, identifier[0], "hold")
+        if identifier in self.done.shared and "hold" not in policy.get(identifier[0], {}):
             hold = 30 * MINUTE
         before = [one for one in telling if 0 <= at - one.occurred_at <= hold]
         after = [one for one in telling if 0 < one.occurred_at - at <= hold]
@@ -204,10 +217,13 @@ class Owners:
         return None if chosen is None else self.owner(chosen)
 
     def _tells(self, sighting: Sighting, identifier: Identifier) -> bool:
-        strength = setting(self.policy, identifier[0], "strength")
-        return identifier in sighting.carried and any(
-            other not in self.floating and setting(self.policy, other[0], "strength") < strength
-            for other in usable(sighting, self.policy)
+        policy = judged(self.policies, sighting.judge)
+        strength = setting(policy, identifier[0], "strength")
+        owned = [other for other in usable(sighting, policy) if not self._floats(other, policy)]
+        return (
+            identifier in sighting.carried
+            and self._floats(identifier, policy)
+            and any(setting(policy, other[0], "strength") < strength for other in owned)
         )
 
 
@@ -217,33 +233,39 @@ def resolve(
     policy: Policy | None = None,
     stored: Stored | None = None,
     most: int = MOST_IDENTIFIERS,
+    later: Sequence[Policy] = (),
 ) -> Picture:
     """Say who is who.
 
-    The order of `sightings` and `facts` is of no account. `most` is the cap of identifiers of a customer.
+    The order of `sightings` and `facts` is of no account. `most` is the cap of identifiers of a customer. `later` are
+    the versions of the policy after the first.
 
     Raises:
         ValueError: two touchpoints with one key differ.
     """
     policy = policy or {}
+    policies = (policy, *later)
     seen = [one for one in in_order(sightings) if one.customer]
     said = list(facts)
     retracted = {one.ends for one in said if one.kind == "retract"}
-    ledger = [tie for tie in links(seen, policy) if tie.ends not in retracted]
+    ledger = [tie for tie in links(seen, policies) if tie.ends not in retracted]
     merges = {Tie(ends=one.ends, trust="operator", at=one.at) for one in said if one.kind == "merge"}
     separations = [one for one in said if one.kind == "separate"]
-    done = Decisions(policy, most, separations, _shared(seen, ledger, policy), _proved(seen))
+    done = Decisions(policies, most, separations, _shared(seen, ledger, policies), _proved(seen))
     for tie in sorted([*merges, *ledger], key=lambda tie: tie.order):
         done.take(tie)
-    nodes = {one for sighting in seen for one in usable(sighting, policy)} | {end for tie in merges for end in tie.ends}
-    whose = Owners(seen, policy, done)
+    nodes = {one for sighting in seen for one in usable(sighting, judged(policies, sighting.judge))}
+    nodes |= {end for tie in merges for end in tie.ends}
+    given = {end for tie in done.followed if tie.trust != "operator" for end in tie.ends}
+    declared = {one for sighting in seen for one in sighting.carried if setting(policy, one[0], "shared")} - given
+    whose = Owners(seen, policies, done)
     picture = Picture(
         components=frozenset(component_of(node, done.followed) for node in nodes),
         owners={one.key: whose.owner(one) for one in seen},
         refused={tie.ends: why for tie, why in done.refused.items() if tie.trust != "operator"},
         refused_merges={(tie.ends, tie.at): why for tie, why in done.refused.items() if tie.trust == "operator"},
         between=frozenset(done.between),
-        shared=done.shared,
+        shared=done.shared | declared,
     )
     return _with_ids(picture, seen, stored or {}, policy)
 

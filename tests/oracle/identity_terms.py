@@ -3,7 +3,7 @@
 Part of the oracle: it imports nothing of Waymark, on purpose.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Literal, TypeAlias
 
@@ -37,6 +37,8 @@ class Sighting:
     occurred_at: int
     customer: Mapping[str, tuple[str, bool]]
     sequence: int = 0
+    judge: int = 1
+    """Which version of the policy was in force when it was appended."""
 
     @property
     def key(self) -> Key:
@@ -77,6 +79,7 @@ class Tie:
     trust: Trust
     at: int
     key: Key = ("", "")
+    judge: int = 1
 
     @property
     def order(self) -> tuple[int, int, Key, Link]:
@@ -101,6 +104,11 @@ class Picture:
     def component(self, identifier: Identifier) -> Component:
         """The component of an identifier."""
         return next(found for found in self.components if identifier in found)
+
+
+def judged(policies: Sequence[Policy], judge: int) -> Policy:
+    """The policy of a version, of all that there are."""
+    return policies[judge - 1]
 
 
 def pair(one: Identifier, other: Identifier) -> Link:

@@ -37,6 +37,7 @@ class Part:
     policy: Policy
     most: int
     cuts: tuple[int, ...]
+    later: tuple[Policy, ...] = ()
 
     @property
     def batches(self) -> list[tuple[Sighting, ...]]:
@@ -256,7 +257,7 @@ def operator(scene: Scene) -> None:
 def _say(scene: Scene, kind: Any, one: Identifier, other: Identifier) -> None:
     at = scene.now + scene.rng.choice((-400 * DAY, -DAY, 0, 0, 1, DAY))
     if kind == "retract":
-        ledger = links(sorted(scene.seen, key=lambda seen: seen.order), {})
+        ledger = links(sorted(scene.seen, key=lambda seen: seen.order), ({},))
         if ledger:
             one, other = scene.rng.choice(ledger).ends
     scene.facts.append(OperatorFact(kind=kind, one=one, other=other, at=at))
@@ -305,6 +306,23 @@ def make(seed: int, *, most_stories: int = 6, most_touchpoints: int = 40) -> Par
         most=rng.choice((1_000, 1_000, 1_000, 3, 6)),
         cuts=tuple(sorted(rng.sample(range(len(arrivals)), k=min(len(arrivals), rng.randrange(4))))),
     )
+
+
+def with_versions(part: Part) -> Part:
+    """The same part; the policy changed once or twice while it came in, and some were appended before they arrive."""
+    rng = Random(part.seed + 1)
+    later = tuple(_policy(rng) for _ in range(rng.choice((1, 1, 2))))
+    for policy in later:
+        if rng.random() < 0.3:
+            policy["kiosk_id"] = {**policy["kiosk_id"], "shared": False}
+        if rng.random() < 0.3:
+            policy.setdefault(rng.choice(("cookie", "device_id", "phone")), {})["shared"] = True
+    edges = sorted(rng.randrange(len(part.arrivals) + 1) for _ in later)
+    judges: dict[Any, int] = {}
+    for place, one in enumerate(part.arrivals):
+        judge = 1 + sum(edge <= place for edge in edges)
+        judges.setdefault(one.key, rng.randint(1, judge) if rng.random() < 0.2 else judge)
+    return replace(part, arrivals=tuple(replace(one, judge=judges[one.key]) for one in part.arrivals), later=later)
 
 
 def shrink(part: Part, fails: Callable[[Part], bool]) -> Part:

@@ -193,5 +193,5 @@ def test_parts_at_random_have_everything_in_them() -> None:
     moments = [[one.occurred_at for one in {one.key: one for one in part.arrivals}.values()] for part in parts]
     assert sum(len(set(at)) < len(at) for at in moments) > 100
     assert any(len(part.arrivals) > len({one.key for one in part.arrivals}) for part in parts)
-    assert any(tie.trust == "verified" for part in parts for tie in links(list(part.arrivals), part.policy))
+    assert any(tie.trust == "verified" for part in parts for tie in links(list(part.arrivals), (part.policy,)))
     assert make(7) == make(7)

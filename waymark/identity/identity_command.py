@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from waymark.console import err, out, print_json, say
-from waymark.identity import word_commands
+from waymark.identity import policy_commands, word_commands
 from waymark.options import AsJson, examples
 
 if TYPE_CHECKING:
@@ -34,15 +34,29 @@ def register(app: typer.Typer) -> None:
             "is sound, 1 when something differs, 2 when it cannot look.",
             "고객, 식별자, 접점, 여정을 링크 원장과 비교합니다. "
             "종료 코드: 0 이상 없음, 1 다른 곳이 있음, 2 볼 수 없음.",
+        )
+        + " "
+        + say(
+            "With FILE, check that file of identity policy instead; this needs no database.",
+            "FILE을 주면 대신 그 식별 정책 파일을 검사하며, 데이터베이스가 필요 없습니다.",
         ),
-        epilog=examples("waymark identity check", "waymark identity check --repair", "waymark identity check --json"),
+        epilog=examples(
+            "waymark identity check",
+            "waymark identity check --repair",
+            "waymark identity check --json",
+            "waymark identity check identity.yaml",
+        ),
     )(check)
     word_commands.register(group)
+    policy_commands.register(group)
     app.add_typer(group, name="identity", help=say("Who is who.", "누가 누구인지."))
 
 
-def check(*, repair: Repair = False, as_json: AsJson = False) -> None:
-    """Compare who is who with the ledger, and repair if asked."""
+def check(file: policy_commands.MaybeFile = None, *, repair: Repair = False, as_json: AsJson = False) -> None:
+    """Compare who is who with the ledger, and repair if asked; or check a file of policy."""
+    if file is not None:
+        policy_commands.check_file(file, as_json=as_json)
+        return
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     from waymark.identity.ledger_check import check as compare

@@ -15,7 +15,6 @@ from uuid import UUID
 import msgspec
 
 from services.ingest.inspector.masking import name, shape
-from services.journey import policies
 from services.journey.administration import check_tables
 from services.journey.domain.identity.facts import IdentifierKey
 from services.journey.renew.renewal import CustomerRenewer
@@ -210,7 +209,7 @@ def _masked(key: IdentifierKey) -> str:
 
 
 def _settler() -> IdentitySettler:
-    return IdentitySettler(policy=policies.identity(), constraints=policies.constraints(), new_id=new_id)
+    return IdentitySettler(source=PolicyCache(), new_id=new_id)
 
 
 async def _mender(pool: Pool, terms: RepairTerms) -> IdentityRepairer:

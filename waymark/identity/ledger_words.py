@@ -20,6 +20,7 @@ from services.journey.repair.account import UnknownIdentifierError
 from services.journey.rulebook import rules_file
 from services.journey.settings import WorkerSettings
 from services.journey.settle.part_reading import MOST_IN_PART, PartTooLargeError
+from services.journey.versions.in_force import PolicyCache
 from services.runtime.postgres import pools
 from services.runtime.postgres.pools import ConcurrentChangeError
 from services.runtime.settings import SettingsError
@@ -85,6 +86,7 @@ async def _ask(
         desk = build_desk(
             pool,
             await renewer_of(pool, terms),
+            PolicyCache(),
             region=environ.get("WAYMARK_INGEST_PHONE_REGION") or "KR",
             secret=(environ.get("WAYMARK_INGEST_PRIVACY_SECRET") or "").encode(),
         )

@@ -286,9 +286,8 @@ _OUTCOMES: dict[str, Callable[[], str]] = {
 
 def show(*, as_json: AsJson = False) -> None:
     """Show what holds for each type."""
-    from services.journey import policies
-
-    policy = policies.constraints()
+    book = _ask(lambda desk: desk.book())
+    policy = book.latest.constraints
     rows: list[dict[str, Any]] = [
         {
             "type": name,
@@ -299,16 +298,20 @@ def show(*, as_json: AsJson = False) -> None:
             "shared": one.shared,
             "device": one.device,
             "shared_after": one.shared_after,
+            "verified_only": one.verified_only,
             "hold_s": one.held_for(shared=False).total_seconds(),
         }
         for name, one in sorted(policy.types.items(), key=lambda item: item[1].strength)
     ]
     shared = _ask(lambda desk: desk.latest("shared", SHOWN))
     if as_json:
-        print_json({"types": rows, "most_identifiers": policy.most_identifiers, "shared": list(map(_name, shared))})
+        document = {"version": len(book.versions), "types": rows, "most_identifiers": policy.most_identifiers}
+        print_json({**document, "shared": list(map(_name, shared))})
         return
     for row in rows:
-        traits = [name for name in ("unique", "personal", "shared", "device") if row[name]]
+        traits = [name for name in ("unique", "personal", "shared", "device", "verified_only") if row[name]]
+        if row["limit"] is not None:
+            traits.append(f"limit {row['limit']}")
         days = row["hold_s"] / 86_400
         _line(f"{row['type']:<16} {row['strength']:>4}  {' '.join(traits):<10} {say('held', '보유')} {days:g} d")
     if shared:

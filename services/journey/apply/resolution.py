@@ -4,29 +4,28 @@ Which identifiers may link, and who survives a merge, is left to `services.journ
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
-from services.journey.domain.identity.constraints import ConstraintPolicy
+from services.journey.consume.decoding import DecodedRecord
 from services.journey.domain.identity.facts import IdentifierKey, LinkKey
+from services.journey.domain.identity.identity_book import IdentityBook
 from services.journey.domain.identity.planning import (
     CustomerMerge,
     IdentifierLink,
     IdentityEvidence,
     IdentityPlan,
-    IdentityPolicy,
     KnownCustomer,
     KnownIdentity,
     counted_links,
-    identity_evidence,
     plan,
 )
 from services.journey.domain.identity.screening import EvidenceGroup, KnownLink, TouchedLedger, is_plain, screen
 from services.journey.domain.names import CustomerId
-from services.journey.domain.touchpoint import OrderKey, Touchpoint, TouchpointKey
+from services.journey.domain.touchpoint import OrderKey, TouchpointKey
 from services.journey.renew.customer_update import NOTHING_MOVED, Relocation
 from services.journey.settle.part_reading import PartTooLargeError
 from services.journey.settle.settlement_writer import write_settlement
@@ -67,14 +66,13 @@ class IdentityResolution:
 class IdentityResolver:
     """Resolves the customers of touchpoints, one transaction at a time."""
 
-    policy: IdentityPolicy
-    constraints: ConstraintPolicy
+    book: IdentityBook
     new_id: Callable[[], UUID]
 
-    def evidence(self, touchpoints: Sequence[Touchpoint]) -> list[IdentityEvidence]:
-        """Return what touchpoints say of identity, in event order."""
-        ordered = sorted(touchpoints, key=lambda touchpoint: touchpoint.order)
-        return [identity_evidence(touchpoint, self.policy) for touchpoint in ordered]
+    def evidence(self, records: Iterable[DecodedRecord]) -> list[IdentityEvidence]:
+        """Return what the touchpoints of records say of identity, in event order."""
+        ordered = sorted(records, key=lambda one: one.touchpoint.order)
+        return [self.book.evidence(one.touchpoint, one.appended_at) for one in ordered]
 
     async def resolve(
         self,
@@ -112,7 +110,7 @@ class IdentityResolver:
         pointed = stored.touched.pointed
         mine = {key: customer for key, customer in pointed.items() if draft is None or key not in draft.keys}
         known, roots = await _known(connection, stored.links, mine, stored.survivors, draft)
-        planned = plan(left, known, self.policy, self.new_id)
+        planned = plan(left, known, self.book.latest.policy, self.new_id)
         if planned.created:
             await customers.create(connection, planned.created)
         if planned.merges:
@@ -136,14 +134,21 @@ class IdentityResolver:
         """
         if not contested and not widened:
             return None
-        settler = IdentitySettler(policy=self.policy, constraints=self.constraints, new_id=self.new_id)
+        settler = IdentitySettler(source=self.book, new_id=self.new_id)
         locked = {key for one in evidence for key in (*one.keys, *one.others)}.union(widened)
         try:
             scope = SettlementScope(contested=contested, evidence=evidence, locked=locked, also=widened)
             return await settler.draft(connection, scope)
         except PartTooLargeError:
             rows = [
-                LinkRow(key=key, state="quarantined", reason=OVERFULL, verified=one.verified, first=one.first)
+                LinkRow(
+                    key=key,
+                    state="quarantined",
+                    reason=OVERFULL,
+                    verified=one.verified,
+                    first=one.first,
+                    judge=one.judge,
+                )
                 for key, one in link_facts(contested).items()
             ]
             known = await identifiers.links(connection, [row.key for row in rows]) if rows else {}
@@ -158,7 +163,7 @@ class IdentityResolver:
         self, connection: Connection, evidence: Sequence[IdentityEvidence], ledger: TouchedLedger
     ) -> list[IdentityEvidence]:
         """Return the evidence that only a settlement can decide."""
-        screened = screen(evidence, ledger, self.constraints)
+        screened = screen(evidence, ledger, self.book.constraints)
         await self._judge_groups(connection, screened.groups)
         return [one for group in screened.groups if group.contested for one in group.evidence]
 
@@ -174,13 +179,10 @@ class IdentityResolver:
         known = {key for key, record in theirs.items() if record.verified}
         for group in waiting:
             proved = known.union(
-                (type_, one.touchpoint.customer[type_].value)
-                for one in group.evidence
-                for type_, _ in one.keys
-                if one.touchpoint.customer[type_].verified
+                key for one in group.evidence for key in one.keys if one.touchpoint.customer[key[0]].verified
             )
             everything = group.identifiers.union(key for one in group.customers for key in by_customer.get(one, ()))
-            group.contested = not is_plain(everything, proved, self.constraints)
+            group.contested = not is_plain(everything, proved, self.book.constraints)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -201,7 +203,9 @@ class _TouchedIdentity:
             newly_proved=touched.newly_proved,
             contested={CustomerId(one.customer_id) for one in self.survivors.values() if one.contested},
             links={
-                key: KnownLink(_ALWAYS, True) if kept.state == "retracted" else KnownLink(kept.first, kept.verified)
+                key: KnownLink(_ALWAYS, True, 0)
+                if kept.state == "retracted"
+                else KnownLink(kept.first, kept.verified, kept.judge)
                 for key, kept in self.links.items()
             },
         )
@@ -356,4 +360,5 @@ def _link_row(link: IdentifierLink, state: str, reason: str) -> LinkRow:
         reason=reason,
         verified=link.verified,
         first=evidence.order,
+        judge=link.judge,
     )

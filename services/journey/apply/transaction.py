@@ -6,6 +6,7 @@ Everything commits together with the progress, or not at all. When to try again 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
+from uuid import UUID
 
 from services.journey.apply.batch_metrics import AppliedBatch, count_batch
 from services.journey.apply.duplicate_filter import FilteredBatch, bury_batch, filter_duplicates
@@ -38,7 +39,7 @@ class BatchTransaction:
 
     pool: Pool
     line: TopicLine
-    resolver: IdentityResolver
+    new_id: Callable[[], UUID]
     renewer: CustomerRenewer
     limit: DeadLetterGuard
     metrics: WorkerMetrics
@@ -60,15 +61,15 @@ class BatchTransaction:
             async with transaction(self.pool) as connection:
                 held = await PROGRESS.lock(connection, self.line, [run.claim.partition for run in batch.runs])
                 batch = judge(batch, held)
+                in_force = await self.renewer.policies.hold(connection)  # before anything that others may wait for
                 filtered = bury_batch(batch) if bury else await filter_duplicates(connection, batch)
-                resolution = await self.resolver.resolve(
-                    connection, self.resolver.evidence(filtered.touchpoints), widened
-                )
+                resolver = IdentityResolver(book=in_force.identity, new_id=self.new_id)
+                resolution = await resolver.resolve(connection, resolver.evidence(filtered.fresh.values()), widened)
                 filtered.refuse_fresh(resolution.nobody, PoisonCode.NO_USABLE_IDENTIFIER)
                 self.step()
                 await self.failpoints.reached(WorkerFailpoint.MID_TRANSACTION)
                 updates = customer_updates(filtered.fresh.values(), resolution)
-                written = await self.renewer.renew(connection, updates, self.step)
+                written = await self.renewer.renew(connection, updates, self.step, in_force)
                 applied = account_for(batch, filtered, resolution, written)
                 await self._advance(connection, applied, filtered)
         await self._note_committed(applied, started)

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
-from services.journey import policies
 from services.journey.domain.identity.facts import IdentifierKey, OperatorWord
+from services.journey.domain.identity.identity_book import IdentityBook
 from services.journey.domain.identity.planning import IdentityEvidence
 from services.journey.read import lookup
 from services.journey.read.lookup import IdentifierReference, LookupFault
@@ -19,9 +19,10 @@ from services.journey.repair.account import (
 )
 from services.journey.repair.unmerge import Unmerger, UnmergeResult
 from services.journey.settle.resettling import IdentityResettler, Resettlement
-from services.journey.settle.settling import IdentitySettler
+from services.journey.settle.settling import IdentitySettler, IdentitySource
 from services.journey.store import identity_ledger
 from services.journey.store.identity_ledger import SpokenWord
+from services.journey.versions.identity_spelling import spellings
 from services.runtime.clock import new_id
 from services.runtime.postgres.pools import Pool, acquire
 
@@ -60,7 +61,9 @@ class IdentityDesk:
             raise UnreadableReferenceError(
                 reference, meant if isinstance(meant, LookupFault) else LookupFault.MALFORMED
             )
-        known = await self.accountant.known([(meant.type, value) for value in meant.values])
+        async with acquire(self.pool) as connection:
+            others = await spellings(connection, meant.type, meant.values)
+        known = await self.accountant.known([(meant.type, value) for value in (*meant.values, *others)])
         if known is None:
             raise UnknownIdentifierError(reference)
         return known
@@ -94,6 +97,11 @@ class IdentityDesk:
         """Take the link between two identifiers back."""
         return await self.unmerger.unmerge(await self.find(one), await self.find(other), by=by)
 
+    async def book(self) -> IdentityBook:
+        """Return the policy of identity with all its versions."""
+        async with acquire(self.pool) as connection:
+            return await self.accountant.settler.source.identity(connection)
+
     async def latest(self, standing: str, most: int) -> list[IdentifierKey]:
         """Return identifiers that are `between` customers, or `shared`, those first that were seen last."""
         async with acquire(self.pool) as connection:
@@ -105,9 +113,11 @@ class IdentityDesk:
             return await identity_ledger.spoken(connection, most)
 
 
-def build_desk(pool: Pool, renewer: CustomerRenewer, *, region: str, secret: bytes) -> IdentityDesk:
-    """Return a desk over a pool that may write."""
-    settler = IdentitySettler(policy=policies.identity(), constraints=policies.constraints(), new_id=new_id)
+def build_desk(
+    pool: Pool, renewer: CustomerRenewer, source: IdentitySource, *, region: str, secret: bytes
+) -> IdentityDesk:
+    """Return a desk over a pool that may write; `source` has the policy of identity."""
+    settler = IdentitySettler(source=source, new_id=new_id)
     resettler = IdentityResettler(pool=pool, settler=settler, renewer=renewer)
     return IdentityDesk(
         pool=pool,

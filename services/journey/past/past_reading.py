@@ -152,7 +152,8 @@ class PastReader:
                 return None  # no worker has ever started here, so there was nobody
             rows = await connection.fetch(_APPENDED, everyone, at, self._history + 1)
             fired = [TimerId(row["timer_id"]) for row in await connection.fetch(_FIRED, everyone, at)]
-            asked = [] if isinstance(who, UUID) else [(who[0], value) for value in who[1]]
+            spelt = () if isinstance(who, UUID) else engine.identity.spellings(*who)
+            asked = [(who[0], value) for value in spelt] if not isinstance(who, UUID) else []
             recorded = [_recorded(row) for row in rows]
             stood = standing(recorded, asked, fired, engine, as_customer(root, at, engine))
             if stood is None:
@@ -176,7 +177,7 @@ class PastReader:
             rulebook=looked_at.rulebook,
             definitions=looked_at.definitions,
             policy=policies.projection(await connection.fetchval(_CONVERSATIONS)),
-            identity=policies.identity(),
+            identity=looked_at.identity,
             new_id=self._new_id,
             history=self._history,
         )

@@ -13,7 +13,8 @@ import msgspec
 from services.journey.domain.comparison.changes import ComparisonContext, CustomerChanges, StoredCustomer, diff
 from services.journey.domain.definitions.definition_book import DefinitionBook
 from services.journey.domain.identity.facts import IdentifierKey
-from services.journey.domain.identity.planning import IdentityPolicy, components, counted_links, usable
+from services.journey.domain.identity.identity_book import IdentityBook
+from services.journey.domain.identity.planning import components, counted_links
 from services.journey.domain.names import CustomerId, TimerId
 from services.journey.domain.projection import NO_DEFINITIONS, ProjectionPolicy, project
 from services.journey.domain.rules.book import Rulebook
@@ -28,7 +29,7 @@ class PastEngine(msgspec.Struct, frozen=True, kw_only=True):
 
     rulebook: Rulebook
     policy: ProjectionPolicy
-    identity: IdentityPolicy
+    identity: IdentityBook
     new_id: Callable[[], UUID]
     history: int
     definitions: DefinitionBook = NO_DEFINITIONS
@@ -69,7 +70,7 @@ def standing(
     led to then; asked by an id (`asked` is empty), who had the earliest touchpoint, because they keep the id.
     """
     group = _group(recorded, asked, engine.identity)
-    mine = sorted((one for one in recorded if set(usable(one.touchpoint, engine.identity)) & group), key=in_order)
+    mine = sorted((one for one in recorded if group.intersection(_usable(one, engine.identity))), key=in_order)
     if not mine:
         return None
     counted = [one for one in mine if not one.late]
@@ -85,7 +86,7 @@ def standing(
         journey_ids.setdefault(placement.journey_id, today.get(placement.touchpoint) or placement.journey_id)
     return PastStanding(
         touchpoints=mine,
-        identifiers=_identifiers(mine, group),
+        identifiers=_identifiers(mine, group, engine.identity),
         changes=changes,
         journey_ids=journey_ids,
         placed={one.touchpoint: journey_ids[one.journey_id] for one in changes.placements},
@@ -93,10 +94,10 @@ def standing(
 
 
 def _group(
-    recorded: Sequence[RecordedTouchpoint], asked: Collection[IdentifierKey], policy: IdentityPolicy
+    recorded: Sequence[RecordedTouchpoint], asked: Collection[IdentifierKey], book: IdentityBook
 ) -> frozenset[IdentifierKey]:
     """Return the identifiers of the customer who is meant; none if nothing of theirs was known."""
-    carried = [usable(one.touchpoint, policy) for one in sorted(recorded, key=in_order)]
+    carried = [_usable(one, book) for one in sorted(recorded, key=in_order)]
     known = {key for keys in carried for key in keys}
     wanted = [key for key in asked if key in known] if asked else [keys[0] for keys in carried[:1] if keys]
     if not wanted:
@@ -105,14 +106,18 @@ def _group(
     return next((group for group in groups if wanted[0] in group), frozenset())
 
 
-def _identifiers(touchpoints: Sequence[RecordedTouchpoint], group: frozenset[IdentifierKey]) -> list[PastIdentifier]:
+def _usable(one: RecordedTouchpoint, book: IdentityBook) -> tuple[IdentifierKey, ...]:
+    return book.usable(one.touchpoint.customer, one.appended_at)
+
+
+def _identifiers(
+    touchpoints: Sequence[RecordedTouchpoint], group: frozenset[IdentifierKey], book: IdentityBook
+) -> list[PastIdentifier]:
     found: dict[IdentifierKey, PastIdentifier] = {}
     for one in touchpoints:
         at = one.touchpoint.occurred_at
-        for type_, identifier in one.touchpoint.customer.items():
-            key = type_, identifier.value
-            if key not in group:
-                continue
+        for key in group.intersection(_usable(one, book)):
+            identifier = one.touchpoint.customer[key[0]]
             was = found.get(key, PastIdentifier(key, verified=False, first_seen=at, last_seen=at))
             found[key] = PastIdentifier(
                 key, was.verified or identifier.verified, min(was.first_seen, at), max(was.last_seen, at)

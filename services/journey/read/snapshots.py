@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from typing import Final
 from uuid import UUID
 
+from services.journey.versions.identity_spelling import spellings
 from services.runtime.postgres.pools import Connection, Pool, acquire
 
 _ROOTS: Final = """
@@ -65,6 +66,8 @@ async def customer_of(connection: Connection, who: CustomerReference) -> UUID | 
 
 async def _owner(connection: Connection, identifier: tuple[str, tuple[str, ...]]) -> UUID | None:
     row = await connection.fetchrow(_OWNER, *identifier)
+    if row is None and (others := await spellings(connection, *identifier)):
+        row = await connection.fetchrow(_OWNER, identifier[0], others)
     if row is None:
         return None
     owner: UUID | None = row["customer_id"]

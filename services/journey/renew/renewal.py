@@ -78,15 +78,15 @@ class CustomerRenewer:
         connection: Connection,
         updates: Mapping[CustomerId, CustomerUpdate],
         step: ProgressCallback = ignore_progress,
+        held: HeldPolicies | None = None,
     ) -> WriteCounts:
-        """Write the changes of each customer by the policies in force; `step` is called for each group."""
+        """Write the changes of each customer by the policies in force, `held` already or not; call `step` per group."""
         written = WriteCounts()
         if not updates:
             return written
-        now = (held := await self.policies.hold(connection)).now
+        now = (held := held or await self.policies.hold(connection)).now
         session = _Session(renewer=self, connection=connection, updates=updates, held=held, written=written, step=step)
-        groups = _groups(updates)
-        kept = await session.load(groups[0])
+        kept = await session.load((groups := _groups(updates))[0])
         compared: Sequence[CustomerComparison] = ()
         for group, following in zip_longest(groups, groups[1:], fillvalue=()):
             done = asyncio.Event()

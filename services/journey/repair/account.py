@@ -9,6 +9,7 @@ from uuid import UUID
 
 from services.journey.domain.identity.evidence_path import explain
 from services.journey.domain.identity.facts import IdentifierKey
+from services.journey.domain.identity.identity_book import IdentityBook
 from services.journey.domain.identity.partition import IdentityTie, RefusalReason
 from services.journey.domain.identity.planning import IdentityEvidence
 from services.journey.settle.settling import IdentitySettler, SettlementDraft, SettlementScope, WidenedPartError
@@ -82,7 +83,7 @@ class IdentityAccountant:
             UnknownIdentifierError: nobody carried one of them.
             PartTooLargeError: more is connected than is settled at once.
         """
-        draft = await self._draft(asked)
+        book, draft = await self._draft(asked)
         for key in asked:
             if key not in draft.stored.identifiers:
                 raise UnknownIdentifierError(key[0])
@@ -94,7 +95,7 @@ class IdentityAccountant:
             asked=tuple(asked),
             standing=tuple(draft.stored.identifiers[key].standing for key in asked),
             customers=tuple(draft.stored.identifiers[key].root for key in asked),
-            identifiers=tuple(sorted(partition.components[component], key=self.settler.constraints.rank)),
+            identifiers=tuple(sorted(partition.components[component], key=book.latest.constraints.rank)),
             path=None if said.path is None else tuple(map(_step, said.path)),
             held_by=tuple(map(_step, held_by)),
             refused=tuple(_step(one.tie, one.reason) for one in said.refused),
@@ -106,7 +107,7 @@ class IdentityAccountant:
         Raises:
             PartTooLargeError: more is connected than is settled at once.
         """
-        draft = await self._draft((), evidence)
+        _, draft = await self._draft((), evidence)
         supposed = SupposedIdentity(
             merged=len(draft.absorbed),
             split=len({came_from for came_from in draft.created.values() if came_from is not None}),
@@ -119,18 +120,19 @@ class IdentityAccountant:
 
     async def _draft(
         self, keys: Collection[IdentifierKey], evidence: Sequence[IdentityEvidence] = ()
-    ) -> SettlementDraft:
+    ) -> tuple[IdentityBook, SettlementDraft]:
         scope = SettlementScope(also=frozenset(keys), opened=keys, contested=evidence, evidence=evidence)
         async with (
             acquire(self.pool) as connection,
             connection.transaction(isolation="repeatable_read", readonly=True),
         ):
+            book = await self.settler.source.identity(connection)
             for _ in range(WIDENINGS):
                 try:
-                    return await self.settler.draft(connection, scope)
+                    return book, await self.settler.draft(connection, scope)
                 except WidenedPartError as error:
                     scope = replace(scope, also=frozenset(scope.also) | error.keys)
-            return await self.settler.draft(connection, scope)
+            return book, await self.settler.draft(connection, scope)
 
     async def known(self, candidates: Collection[IdentifierKey]) -> IdentifierKey | None:
         """Return the first of several spellings of an identifier that somebody carried."""

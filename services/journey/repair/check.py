@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from services.journey.domain.identity.facts import IdentifierKey
-from services.journey.domain.identity.planning import usable_among
 from services.journey.domain.identity.screening import is_plain
 from services.journey.repair import stored_identity
 from services.journey.repair.differences import (
@@ -124,7 +123,7 @@ class IdentityChecker:
             if record.root is not None:
                 theirs.setdefault(record.root, []).append(key)
         proved = {key for key, record in records.items() if record.verified}
-        constraints = self.settler.constraints
+        constraints = (await self.settler.source.identity(connection)).constraints
         return found.union(one for one, keys in theirs.items() if not is_plain(keys, proved, constraints))
 
     async def _settlements(
@@ -163,20 +162,21 @@ class IdentityChecker:
     ) -> list[UUID]:
         """Note touchpoints that are not with their customers; return who may hold what others leave to them."""
         waiting: list[OwnedTouchpoint] = []
+        book = await self.settler.source.identity(connection)
         async for one in stored_identity.touchpoints_of(connection, ids):
             found.touchpoints += 1
-            strongest = next(iter(usable_among(one.carries, self.settler.policy)), None)
+            strongest = next(iter(book.usable(one.carries, one.appended_at)), None)
             if strongest is not None and mine.get(strongest) != one.customer_id:
                 waiting.append(one)
         if not waiting:
             return []
-        carried = {key for one in waiting for key in usable_among(one.carries, self.settler.policy)}
+        carried = {key for one in waiting for key in book.usable(one.carries, one.appended_at)}
         records = await identity_ledger.identifiers(connection, carried)
         owners = {key: record.root for key, record in records.items() if record.root is not None}
         unowned = {key for key, record in records.items() if record.standing != "owned" or record.root is None}
         holding: set[UUID] = set()
         for one in waiting:
-            keys = usable_among(one.carries, self.settler.policy)
+            keys = book.usable(one.carries, one.appended_at)
             if not unowned.isdisjoint(keys):
                 holding.add(one.customer_id)
                 continue

@@ -127,10 +127,12 @@ class OwnedTouchpoint:
     occurred_at: datetime
     customer_id: UUID
     carries: dict[str, Identifier]
+    appended_at: datetime
 
 
 _TOUCHPOINTS = """
-SELECT t.source, t.id, t.occurred_at, t.customer_id, t.payload ->> 'customer' AS customer FROM journey.touchpoints AS t
+SELECT t.source, t.id, t.occurred_at, t.customer_id, t.payload ->> 'customer' AS customer, t.appended_at
+  FROM journey.touchpoints AS t
  WHERE t.customer_id = ANY($1) OR t.customer_id = ANY(ARRAY(
     SELECT customer_id FROM journey.customers WHERE merged_into = ANY($1)))"""
 
@@ -144,6 +146,7 @@ async def touchpoints_of(connection: Connection, customers: Collection[UUID]) ->
             occurred_at=row["occurred_at"],
             customer_id=row["customer_id"],
             carries=_CUSTOMER.decode(row["customer"] or "{}"),
+            appended_at=row["appended_at"],
         )
 
 

@@ -19,7 +19,7 @@ from services.journey.domain.identity.facts import (
     StoredIdentity,
 )
 from services.journey.domain.names import CustomerId
-from services.journey.store import customers, identity_ledger
+from services.journey.store import customers, identifiers, identity_ledger
 from services.journey.store.customers import SurvivingCustomer
 from services.journey.store.identity_ledger import IdentifierRecord, LinkRecord
 from services.runtime.postgres.pools import Connection
@@ -54,8 +54,11 @@ class StoredPart:
         Links that an operator retracted are left out: they connect nothing, not even to another part.
         """
         retracted = {key for key, one in self.links.items() if one.state == "retracted"}
-        known = {key: LinkFact(key=key, first=one.first, verified=one.verified) for key, one in self.links.items()}
-        known |= {key: _both(known.get(key), fact) for key, fact in news.items()}
+        known = {
+            key: LinkFact(key=key, first=one.first, verified=one.verified, judge=one.judge)
+            for key, one in self.links.items()
+        }
+        known |= {key: fact.joined(known.get(key)) for key, fact in news.items()}
         return ConnectedPart(
             alone=frozenset(self.keys),
             links=[fact for key, fact in known.items() if key not in retracted],
@@ -70,12 +73,6 @@ class StoredPart:
         )
 
 
-def _both(known: LinkFact | None, said: LinkFact) -> LinkFact:
-    if known is None:
-        return said
-    return LinkFact(key=said.key, first=min(known.first, said.first), verified=known.verified or said.verified)
-
-
 async def read_part(
     connection: Connection,
     seeds: Collection[IdentifierKey],
@@ -85,13 +82,14 @@ async def read_part(
 ) -> StoredPart:
     """Return what is stored of everything that is connected to `seeds`, also by links that are `news`.
 
-    The part goes on at identifiers in `also_opened` even where they are recognised as shared.
+    The part goes on at identifiers in `also_opened` even where they are recognised as shared, and where a later version
+    does not declare their type shared any more.
 
     Raises:
         PartTooLargeError: more is connected than is settled at once.
     """
     part = StoredPart()
-    opened = (await _reopened(connection, news)).union(also_opened)
+    opened = (await _reopened(connection, news, policy)).union(also_opened)
     waiting = set(seeds)
     most = MOST_IN_PART + MORE_FOR_EACH * len(waiting)
     while waiting:
@@ -100,20 +98,28 @@ async def read_part(
             raise PartTooLargeError
         found = await identity_ledger.identifiers(connection, waiting)
         part.identifiers |= found
-        stops = {
-            key
-            for key in waiting
-            if policy.of(key).shared or (key in found and found[key].standing == "shared" and key not in opened)
-        }
+        shared = {key for key, one in found.items() if one.standing == "shared"} - opened
+        stops = shared.union(key for key in waiting if policy.of(key).shared)
+        stops.difference_update([key for key in stops if policy.ceases_to_share(key[0])])
         part.stops |= {key for key in stops if not policy.of(key).shared}
         waiting = await _neighbours(connection, part, waiting, waiting - stops, found, news) - part.keys
     return part
 
 
-async def _reopened(connection: Connection, news: Mapping[LinkKey, LinkFact]) -> set[IdentifierKey]:
-    """Return the identifiers whose first verified link is among the news: only that may make one shared no longer."""
+async def _reopened(
+    connection: Connection, news: Mapping[LinkKey, LinkFact], policy: ConstraintPolicy
+) -> set[IdentifierKey]:
+    """Return the identifiers that the news may make shared no longer.
+
+    That is done by a first verified link, and by a link that an older version of the policy saw before the one that is
+    known to have.
+    """
     proved = {end for key, fact in news.items() if fact.verified for end in key}
-    return proved - await identity_ledger.with_verified_links(connection, proved) if proved else set()
+    found = proved - await identity_ledger.with_verified_links(connection, proved) if proved else set()
+    if policy.later and news:
+        known = await identifiers.links(connection, news)
+        found |= {end for key, one in known.items() if news[key].judge < one.judge for end in key}
+    return found
 
 
 async def _neighbours(

@@ -34,7 +34,7 @@ async def write_settlement(connection: Connection, draft: SettlementDraft) -> Re
         (key, seen.order)
         for seen in draft.sighted
         for key in seen.carried
-        if key in seen.others or not whose.is_owned(key)
+        if key in seen.others or not whose.is_owned(key, seen.judge)
     ]
     if sighted:
         await sightings.add(connection, sighted)
@@ -67,10 +67,12 @@ def _changed_links(draft: SettlementDraft) -> Iterator[LinkRow]:
             continue
         fact, known = draft.facts[tie.key], draft.stored.links.get(tie.key)
         state, reason = _decision(partition.refused.get(tie))
-        row = LinkRow(key=tie.key, state=state, reason=reason, verified=fact.verified, first=fact.first)
-        if known is None or (known.state, known.reason, known.verified, known.first) != (
+        row = LinkRow(
+            key=tie.key, state=state, reason=reason, verified=fact.verified, first=fact.first, judge=fact.judge
+        )
+        if known is None or (known.state, known.reason, known.verified, known.first, known.judge) != (
             *(row.state, row.reason, row.verified),
-            row.first,
+            *(row.first, row.judge),
         ):
             yield row
 

@@ -8,25 +8,15 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 import msgspec
 
-from services.journey.domain.identity.constraints import ConstraintPolicy
-from services.journey.domain.identity.facts import (
-    ConnectedPart,
-    IdentifierKey,
-    IdentitySighting,
-    LinkFact,
-    LinkKey,
-)
+from services.journey.domain.identity.facts import ConnectedPart, IdentifierKey, IdentitySighting, LinkFact, LinkKey
+from services.journey.domain.identity.identity_book import IdentityBook
 from services.journey.domain.identity.partition import IdentityPartition, LinkTrust, partition
-from services.journey.domain.identity.planning import (
-    IdentityEvidence,
-    IdentityPolicy,
-    counted_links,
-    sighting_among,
-)
+from services.journey.domain.identity.planning import IdentityEvidence, counted_links
 from services.journey.domain.identity.settlement import IdentitySettlement, conclude
 from services.journey.domain.names import CustomerId
 from services.journey.domain.touchpoint import TouchpointKey
@@ -107,12 +97,19 @@ class SettlementScope:
     scan_all: bool = False
 
 
+class IdentitySource(Protocol):
+    """Where the policy of identity comes from."""
+
+    async def identity(self, connection: Connection) -> IdentityBook:
+        """Return all versions of the policy that judge what this transaction reads."""
+        ...
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class IdentitySettler:
-    """Drafts settlements under one policy."""
+    """Drafts settlements under the policy of a source."""
 
-    policy: IdentityPolicy
-    constraints: ConstraintPolicy
+    source: IdentitySource
     new_id: Callable[[], UUID]
 
     async def draft(self, connection: Connection, scope: SettlementScope) -> SettlementDraft:
@@ -122,9 +119,10 @@ class IdentitySettler:
             WidenedPartError: identifiers must be locked, or looked at besides.
             PartTooLargeError: more is connected than is settled at once.
         """
+        book = await self.source.identity(connection)
         news = link_facts(scope.contested)
         seeds = {key for one in scope.contested for key in (*one.keys, *one.others)}.union(scope.also)
-        stored = await read_part(connection, seeds, news, self.constraints, scope.opened)
+        stored = await read_part(connection, seeds, news, book.constraints, scope.opened)
         locked = stored.keys if scope.locked is None else scope.locked
         _check_locked(stored.keys, locked)
         evidence = [one for one in scope.evidence if not stored.keys.isdisjoint((*one.keys, *one.others))]
@@ -132,8 +130,8 @@ class IdentitySettler:
         if beside:
             raise WidenedPartError(beside)
         part = stored.connected(news | link_facts(evidence))
-        decided = partition(part, self.constraints)
-        looked = _Looking(self, connection, stored, part, decided)
+        decided = partition(part, book.constraints)
+        looked = _Looking(_Session(connection, book, self.new_id), stored, part, decided)
         await looked.look(evidence, locked, scan_all=scope.scan_all)
         return looked.drafted()
 
@@ -145,11 +143,7 @@ def link_facts(evidence: Iterable[IdentityEvidence]) -> dict[LinkKey, LinkFact]:
         customer, order = one.touchpoint.customer, one.touchpoint.order
         for key in counted_links(one.keys):
             verified = all(customer[type_].verified for type_, _ in key)
-            known = facts.get(key)
-            if known is None:
-                facts[key] = LinkFact(key=key, first=order, verified=verified)
-            elif (verified and not known.verified) or order < known.first:
-                facts[key] = LinkFact(key=key, first=min(order, known.first), verified=verified or known.verified)
+            facts[key] = LinkFact(key=key, first=order, verified=verified, judge=one.judge).joined(facts.get(key))
     return facts
 
 
@@ -159,19 +153,20 @@ def _check_locked(keys: Collection[IdentifierKey], locked: Collection[Identifier
         raise WidenedPartError(missing)
 
 
+class _Session(NamedTuple):
+    """What looking needs besides what is read."""
+
+    connection: Connection
+    book: IdentityBook
+    new_id: Callable[[], UUID]
+
+
 class _Looking:
     """Looks at touchpoints whose owner may have changed, and drafts what is to be written."""
 
-    def __init__(
-        self,
-        settler: IdentitySettler,
-        connection: Connection,
-        stored: StoredPart,
-        part: ConnectedPart,
-        decided: IdentityPartition,
-    ) -> None:
-        self._settler = settler
-        self._connection = connection
+    def __init__(self, session: _Session, stored: StoredPart, part: ConnectedPart, decided: IdentityPartition) -> None:
+        self._connection, self._book, self._new_id = session
+        self._constraints = self._book.constraints
         self._stored = stored
         self._part = part
         self._decided = decided
@@ -185,7 +180,8 @@ class _Looking:
     ) -> None:
         """Read every touchpoint that may go to another customer, and who was known on what they carry."""
         self._fresh = [
-            IdentitySighting(order=one.touchpoint.order, usable=one.keys, others=one.others) for one in evidence
+            IdentitySighting(order=one.touchpoint.order, usable=one.keys, others=one.others, judge=one.judge)
+            for one in evidence
         ]
         scanned = set(self._stored.customers) if scan_all else self._scanned()
         if scanned:
@@ -223,10 +219,10 @@ class _Looking:
         return "between" if key in self._decided.between else "owned"
 
     def _seen(self, row: CarriedIdentifiers) -> tuple[IdentitySighting, CarriedIdentifiers]:
-        return sighting_among(row.order, row.carries, self._settler.policy), row
+        return self._book.sighting(row.order, row.carries, row.appended_at), row
 
     def _hold(self, key: IdentifierKey) -> timedelta:
-        return self._settler.constraints.of(key).held_for(shared=key in self._decided.shared)
+        return self._constraints.longest_hold(key[0], shared=key in self._decided.recognised)
 
     async def _look_around(self, changed: Sequence[IdentitySighting]) -> None:
         """Read the sightings around changed ones: those that change with them, and those that say who had what.
@@ -258,7 +254,7 @@ class _Looking:
         return {(row.order[2], row.order[3]): self._seen(row) for row in rows}
 
     def _is_unowned(self, key: IdentifierKey) -> bool:
-        return key in self._decided.shared or key in self._decided.between or self._settler.constraints.of(key).shared
+        return key in self._decided.shared or key in self._decided.between or self._constraints.declares_shared(key[0])
 
     def _floats(self, seen: IdentitySighting) -> bool:
         """Return whether a touchpoint may belong to whoever holds what it carries."""
@@ -281,14 +277,16 @@ class _Looking:
             self._abroad[key] = CustomerId(record.root) if owned and record is not None and record.root else None
         missing: set[IdentifierKey] = set()
         for seen in [*self._fresh, *(seen for seen, _ in self._judged.values())]:
-            if not any(self._is_somebodys(key) for key in seen.usable):
+            if not any(self._is_somebodys(key, seen.judge) for key in seen.usable):
                 missing.update(key for key in seen.carried if key not in known and key in records)
         _check_locked(missing, locked)
 
-    def _is_somebodys(self, key: IdentifierKey) -> bool:
+    def _is_somebodys(self, key: IdentifierKey, judge: int) -> bool:
+        if self._constraints.judging(judge).of(key).shared:
+            return False
         if key in self._abroad:
             return self._abroad[key] is not None
-        return self._decided.is_owned(key)
+        return not self._decided.floats(key)
 
     def drafted(self) -> SettlementDraft:
         """Return what is to be written."""
@@ -299,8 +297,7 @@ class _Looking:
             belonged={name: CustomerId(row.customer_id) for name, (_, row) in rows.items()},
             abroad=self._abroad,
         )
-        settler = self._settler
-        settlement = conclude(part, self._decided, settler.constraints, settler.new_id)
+        settlement = conclude(part, self._decided, self._constraints, self._new_id)
         facts = {one.key: one for one in self._part.links}
         draft = SettlementDraft(stored=self._stored, settlement=settlement, facts=facts)
         for heir in settlement.succession.customers:

@@ -133,6 +133,7 @@ class KeptLink:
     state: str
     verified: bool
     first: OrderKey
+    judge: int = 1
 
     @property
     def followed(self) -> bool:
@@ -142,11 +143,12 @@ class KeptLink:
     def covers(self, link: "LinkRow") -> bool:
         """Return whether `link` adds nothing to what is stored."""
         known = self.verified or not link.verified
-        return known and self.first <= link.first and (self.state == "active" or link.state != "active")
+        known = known and self.first <= link.first and self.judge <= link.judge
+        return known and (self.state == "active" or link.state != "active")
 
 
 _LINKS = """
-SELECT l.left_type, l.left_value, l.right_type, l.right_value, l.state, l.verified,
+SELECT l.left_type, l.left_value, l.right_type, l.right_value, l.state, l.verified, l.judged_by,
        l.occurred_at, l.sequence, l.source, l.touchpoint_id
   FROM unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS k (left_type, left_value, right_type, right_value)
   JOIN journey.links AS l USING (left_type, left_value, right_type, right_value)"""
@@ -156,27 +158,33 @@ async def links(connection: Connection, keys: Collection[LinkKey]) -> dict[LinkK
     """Return the state of those of these links that are in the ledger."""
     rows = await connection.fetch(_LINKS, *_columns(list(keys)))
     return {
-        ((row[0], row[1]), (row[2], row[3])): KeptLink(state=row[4], verified=row[5], first=tuple(row[6:]))
+        ((row[0], row[1]), (row[2], row[3])): KeptLink(
+            state=row[4], verified=row[5], first=tuple(row[7:]), judge=row[6]
+        )
         for row in rows
     }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkRow:
-    """A link to store with its `state` and the `reason` of it; `first` is its earliest evidence in event order."""
+    """A link to store with its `state` and the `reason` of it; `first` is its earliest evidence in event order.
+
+    `judge` is the version of the policy that decides it.
+    """
 
     key: LinkKey
     state: str
     reason: str
     verified: bool
     first: OrderKey
+    judge: int = 1
 
 
 _ADD = """
 INSERT INTO journey.links AS l (left_type, left_value, right_type, right_value,
-                                state, reason, verified, occurred_at, sequence, source, touchpoint_id)
+                                state, reason, verified, occurred_at, sequence, source, touchpoint_id, judged_by)
 SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::bool[],
-                     $8::timestamptz[], $9::bigint[], $10::text[], $11::text[])
+                     $8::timestamptz[], $9::bigint[], $10::text[], $11::text[], $12::integer[])
 ON CONFLICT (left_type, left_value, right_type, right_value)"""
 _EARLIER = """(excluded.occurred_at, excluded.sequence, excluded.source COLLATE "C", excluded.touchpoint_id COLLATE "C")
                < (l.occurred_at, l.sequence, l.source COLLATE "C", l.touchpoint_id COLLATE "C")"""
@@ -187,13 +195,14 @@ DO UPDATE SET verified = l.verified OR excluded.verified, changed_at = now(),
               occurred_at = CASE WHEN {_EARLIER} THEN excluded.occurred_at ELSE l.occurred_at END,
               sequence = CASE WHEN {_EARLIER} THEN excluded.sequence ELSE l.sequence END,
               source = CASE WHEN {_EARLIER} THEN excluded.source ELSE l.source END,
-              touchpoint_id = CASE WHEN {_EARLIER} THEN excluded.touchpoint_id ELSE l.touchpoint_id END
+              touchpoint_id = CASE WHEN {_EARLIER} THEN excluded.touchpoint_id ELSE l.touchpoint_id END,
+              judged_by = least(l.judged_by, excluded.judged_by)
         WHERE (excluded.verified AND NOT l.verified) OR (l.state = 'quarantined' AND excluded.state = 'active')
-              OR {_EARLIER}"""
+              OR {_EARLIER} OR excluded.judged_by < l.judged_by"""
 _DECIDE = f"""{_ADD}
 DO UPDATE SET verified = excluded.verified, changed_at = now(), state = excluded.state, reason = excluded.reason,
               occurred_at = excluded.occurred_at, sequence = excluded.sequence, source = excluded.source,
-              touchpoint_id = excluded.touchpoint_id
+              touchpoint_id = excluded.touchpoint_id, judged_by = excluded.judged_by
         WHERE l.state <> 'retracted'"""
 
 
@@ -216,6 +225,7 @@ async def _write_links(connection: Connection, statement: str, links: Collection
         [link.reason for link in ordered],
         [link.verified for link in ordered],
         *([link.first[place] for link in ordered] for place in range(4)),
+        [link.judge for link in ordered],
     )
 
 

@@ -23,10 +23,11 @@ class LinkRecord:
     reason: str
     verified: bool
     first: OrderKey
+    judge: int = 1
 
 
 _LINKS = """
-SELECT l.left_type, l.left_value, l.right_type, l.right_value, l.state, l.reason, l.verified,
+SELECT l.left_type, l.left_value, l.right_type, l.right_value, l.state, l.reason, l.verified, l.judged_by,
        l.occurred_at, l.sequence, l.source, l.touchpoint_id
   FROM unnest($1::text[], $2::text[]) AS k (type, value)
   JOIN journey.links AS l ON l.{side}_type = k.type AND l.{side}_value = k.value"""
@@ -38,7 +39,10 @@ async def links_at(connection: Connection, keys: Collection[IdentifierKey]) -> d
     found = {}
     for row in await connection.fetch(_BOTH_SIDES, *_columns(keys)):
         key = (row[0], row[1]), (row[2], row[3])
-        found[key] = LinkRecord(key=key, state=row[4], reason=row[5], verified=row[6], first=tuple(row[7:]))
+        state, reason, verified, judge = row[4:8]
+        found[key] = LinkRecord(
+            key=key, state=state, reason=reason, verified=verified, first=tuple(row[8:]), judge=judge
+        )
     return found
 
 

@@ -21,16 +21,18 @@ _CUSTOMER = msgspec.json.Decoder(dict[str, Identifier])
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CarriedIdentifiers:
-    """A stored touchpoint: its place in event order, who has it, and the identifiers that it carries, by type."""
+    """A stored touchpoint: its place in event order, who has it, the identifiers that it carries, by type, and when the
+    broker appended it."""
 
     order: OrderKey
     customer_id: UUID
     journey_id: UUID | None
     carries: dict[str, Identifier]
+    appended_at: datetime
 
 
 _OF_CUSTOMERS = """
-SELECT t.occurred_at, t.sequence, t.source, t.id, t.customer_id, t.journey_id, t.payload ->> 'customer'
+SELECT t.occurred_at, t.sequence, t.source, t.id, t.customer_id, t.journey_id, t.payload ->> 'customer', t.appended_at
   FROM journey.touchpoints AS t WHERE t.customer_id = ANY($1)"""
 
 
@@ -49,7 +51,7 @@ class SightingWindow:
 
 
 _WITHIN = """
-SELECT t.occurred_at, t.sequence, t.source, t.id, t.customer_id, t.journey_id, t.payload ->> 'customer'
+SELECT t.occurred_at, t.sequence, t.source, t.id, t.customer_id, t.journey_id, t.payload ->> 'customer', t.appended_at
   FROM (SELECT DISTINCT s.source, s.touchpoint_id, s.occurred_at
           FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[]) AS w (type, value, since, until)
           JOIN journey.sightings AS s
@@ -75,6 +77,7 @@ def _carried(row: Any) -> CarriedIdentifiers:
         customer_id=row[4],
         journey_id=row[5],
         carries=_CUSTOMER.decode(row[6] or "{}"),
+        appended_at=row[7],
     )
 
 

@@ -10,10 +10,11 @@ from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
 from services.journey.domain.definitions.definition_book import DefinitionBook, DefinitionsVersion
+from services.journey.domain.identity.identity_book import IdentityBook, IdentityVersion
 from services.journey.domain.projection import NO_DEFINITIONS
 from services.journey.domain.rules.book import Rulebook
 from services.journey.domain.rules.edition import RulesVersion
-from services.journey.rulebook import definitions_file, stored_rules
+from services.journey.rulebook import definitions_file, identity_file, stored_rules
 from services.journey.versions import policy_table
 from services.journey.versions.policy_table import PolicyKind, PolicyVersion
 from services.runtime.postgres.pools import Connection
@@ -21,7 +22,7 @@ from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
 
-KINDS = (PolicyKind.RULES, PolicyKind.JOURNEYS)
+KINDS = (PolicyKind.RULES, PolicyKind.JOURNEYS, PolicyKind.IDENTITY)
 """The kinds that a worker reads."""
 
 
@@ -36,6 +37,7 @@ class HeldPolicies:
     now: datetime
     rulebook: Rulebook
     definitions: DefinitionBook = NO_DEFINITIONS
+    identity: IdentityBook = field(default_factory=identity_file.shipped_book)
 
 
 class PolicySource(Protocol):
@@ -120,11 +122,14 @@ class PolicyCache:
         self._journeys = _KindCache[DefinitionBook, DefinitionsVersion](
             PolicyKind.JOURNEYS, _journeys, DefinitionBook, lambda _: ()
         )
+        self._identity = _KindCache[IdentityBook, IdentityVersion](
+            PolicyKind.IDENTITY, _identity, IdentityBook, lambda _: ()
+        )
 
     @property
     def states(self) -> list[PolicyState]:
         """What is known of each kind of which a version is stored."""
-        return [one.state for one in (self._rules, self._journeys) if one.state is not None]
+        return [one.state for one in (self._rules, self._journeys, self._identity) if one.state is not None]
 
     async def hold(self, connection: Connection) -> HeldPolicies:
         """Return the policies of this transaction.
@@ -152,17 +157,32 @@ class PolicyCache:
         await self.look(connection)
         return self._journeys.book or NO_DEFINITIONS
 
+    async def identity(self, connection: Connection) -> IdentityBook:
+        """Return the policy of identity in all its versions without holding them.
+
+        What judged a stored touchpoint is stored before it, and what comes later does not judge it.
+        """
+        await self.look(connection)
+        return self._identity.book or identity_file.shipped_book()
+
     def _bound(self, now: datetime) -> HeldPolicies:
         if self._rules.book is None:
             raise NothingInForceError
-        return HeldPolicies(now=now, rulebook=self._rules.book, definitions=self._journeys.book or NO_DEFINITIONS)
+        return HeldPolicies(
+            now=now,
+            rulebook=self._rules.book,
+            definitions=self._journeys.book or NO_DEFINITIONS,
+            identity=self._identity.book or identity_file.shipped_book(),
+        )
 
     async def _refresh(self, connection: Connection, latest: tuple[int, ...]) -> None:
-        rules, journeys = latest
+        rules, journeys, identity = latest
         if await self._rules.refresh(connection, rules):
             self._tell(self._rules.state)
         if await self._journeys.refresh(connection, journeys):
             self._tell(self._journeys.state)
+        if await self._identity.refresh(connection, identity):
+            self._tell(self._identity.state)
 
     def _tell(self, state: PolicyState | None) -> None:
         if state is not None and self._changed is not None:
@@ -179,3 +199,7 @@ def _unknown_rules(book: Rulebook) -> tuple[str, ...]:
 
 def _journeys(row: PolicyVersion) -> DefinitionsVersion:
     return DefinitionsVersion(in_force_from=row.in_force_from, definitions=definitions_file.decode(row.document))
+
+
+def _identity(row: PolicyVersion) -> IdentityVersion:
+    return identity_file.decode(row.document).version(row.in_force_from)

@@ -23,6 +23,7 @@ class PolicyKind(StrEnum):
 
     RULES = "rules"
     JOURNEYS = "journeys"
+    IDENTITY = "identity"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +75,8 @@ SELECT clock_timestamp() AS at, ARRAY(
 async def hold(connection: Connection, kinds: Sequence[PolicyKind]) -> HeldVersions:
     """Return the latest versions, and let no new one come into force before the transaction ends.
 
-    Call it after the customers are locked: who holds versions waits for no customer.
+    A batch calls it before it locks customers, a timer after it: where each waits for the other and both for whoever
+    stores a version, PostgreSQL lets the one go first that only stands in the queue.
     """
     return _held(await connection.fetchrow(_HOLD, list(kinds)))
 

@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
-from services.journey.rulebook import definitions_file, stored_rules
+from services.journey.rulebook import definitions_file, identity_file, stored_rules
 from services.journey.rulebook.definitions_file import DefinitionsFile
+from services.journey.rulebook.identity_file import IdentityFile
 from services.journey.rulebook.rules_file import ResolvedRules
 from services.journey.versions import policy_table
 from services.journey.versions.policy_table import NewPolicy, PolicyKind, PolicyVersion
@@ -32,6 +33,31 @@ def of_journeys(file: DefinitionsFile, *, author: str, note: str) -> NewPolicy:
     """Return a file of journey definitions as a version to store."""
     document = definitions_file.encode(file.raw)
     return NewPolicy(kind=PolicyKind.JOURNEYS, document=document, written=file.text, author=author, note=note)
+
+
+def of_identity(file: IdentityFile, *, author: str, note: str) -> NewPolicy:
+    """Return a file of identity policy as a version to store."""
+    document = identity_file.encode(file.settings)
+    return NewPolicy(kind=PolicyKind.IDENTITY, document=document, written=file.text, author=author, note=note)
+
+
+def shipped_identity() -> NewPolicy:
+    """Return the policy of identity that ships as a version: what has judged everything until another is applied."""
+    return NewPolicy(
+        kind=PolicyKind.IDENTITY,
+        document=identity_file.encode(identity_file.shipped()),
+        written="extends: default\n",
+        author=WORKER,
+        note="the policy that comes with Waymark",
+    )
+
+
+async def apply_identity(connection: Connection, new: NewPolicy) -> PolicyApplication:
+    """Store a policy of identity as `apply` does; the one that ships becomes the first version before it."""
+    await policy_table.lock(connection)
+    if not await policy_table.load(connection, new.kind):
+        await policy_table.add(connection, shipped_identity())
+    return await apply(connection, new)
 
 
 async def apply(connection: Connection, new: NewPolicy) -> PolicyApplication:

@@ -53,11 +53,11 @@ class IdentityTables:
         found = self.identifiers[key]
         return replace(found, root=self.root(found.pointed))
 
-    def keep(self, touchpoint: Touchpoint, customer: UUID) -> None:
+    def keep(self, touchpoint: Touchpoint, customer: UUID, appended_at: datetime) -> None:
         """Store a touchpoint, as the renewal does."""
         carries: dict[str, Identifier] = touchpoint.customer
         self.touchpoints[touchpoint.key] = CarriedIdentifiers(
-            order=touchpoint.order, customer_id=customer, journey_id=None, carries=carries
+            order=touchpoint.order, customer_id=customer, journey_id=None, carries=carries, appended_at=appended_at
         )
 
     # What the resolver reads and writes.
@@ -103,7 +103,10 @@ class IdentityTables:
 
     async def kept_links(self, _: object, keys: Collection[LinkKey]) -> dict[LinkKey, KeptLink]:
         found = {key: self.links[key] for key in keys if key in self.links}
-        return {key: KeptLink(state=one.state, verified=one.verified, first=one.first) for key, one in found.items()}
+        return {
+            key: KeptLink(state=one.state, verified=one.verified, first=one.first, judge=one.judge)
+            for key, one in found.items()
+        }
 
     async def keep_links(self, _: object, rows: Collection[LinkRow]) -> None:
         for row in rows:
@@ -116,6 +119,7 @@ class IdentityTables:
                 known,
                 verified=known.verified or row.verified,
                 first=min(known.first, row.first),
+                judge=min(known.judge, row.judge),
                 state=row.state if leaves else known.state,
                 reason=row.reason if leaves else known.reason,
             )
@@ -224,7 +228,9 @@ class IdentityTables:
 
 
 def _link(row: LinkRow) -> LinkRecord:
-    return LinkRecord(key=row.key, state=row.state, reason=row.reason, verified=row.verified, first=row.first)
+    return LinkRecord(
+        key=row.key, state=row.state, reason=row.reason, verified=row.verified, first=row.first, judge=row.judge
+    )
 
 
 def _replacements(tables: IdentityTables) -> list[tuple[ModuleType, dict[str, object]]]:

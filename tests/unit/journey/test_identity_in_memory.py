@@ -14,10 +14,10 @@ from services.journey.domain.identity.facts import IdentifierKey, OperatorWord, 
 from services.journey.domain.touchpoint import Touchpoint
 from services.journey.settle.settlement_writer import write_settlement
 from services.journey.settle.settling import IdentitySettler, SettlementDraft, SettlementScope, WidenedPartError
-from tests.fixtures.settled_parts import by_owner, constraints, document, moment, spelt, usable_types
+from tests.fixtures.settled_parts import appended_at, book_of, by_owner, document, moment, spelt
 from tests.oracle.constrained_identity import resolve
 from tests.oracle.identity_terms import OperatorFact, Sighting
-from tests.oracle.random_identity import Part, make
+from tests.oracle.random_identity import Part, make, with_versions
 from tests.unit.journey.memory_identity import IdentityTables, installed
 
 FIRST = int(os.environ.get("IDENTITY_SEED", "0"))
@@ -31,16 +31,17 @@ class MemoryWorker:
 
     def __init__(self, part: Part) -> None:
         ids = count(1)
-        policy, rules = usable_types(part), constraints(part)
         self.part = part
+        self.book = book_of(part)
         self.tables = IdentityTables()
-        self.resolver = IdentityResolver(policy=policy, constraints=rules, new_id=lambda: UUID(int=next(ids)))
-        self.settler = IdentitySettler(policy=policy, constraints=rules, new_id=lambda: UUID(int=next(ids)))
+        self.resolver = IdentityResolver(book=self.book, new_id=lambda: UUID(int=next(ids)))
+        self.settler = IdentitySettler(source=self.book, new_id=lambda: UUID(int=next(ids)))
 
     async def apply(self, batch: list[Sighting]) -> None:
         """Apply what is new in a batch."""
-        points = {one.key: _touchpoint(one) for one in batch if one.key not in self.tables.touchpoints}
-        evidence = self.resolver.evidence(list(points.values()))
+        points = {one.key: one for one in batch if one.key not in self.tables.touchpoints}
+        ordered = sorted(points.values(), key=lambda one: one.order)
+        evidence = [self.book.evidence(_touchpoint(one), appended_at(one)) for one in ordered]
         widened: frozenset[IdentifierKey] = frozenset()
         while True:
             try:
@@ -49,7 +50,7 @@ class MemoryWorker:
             except WidenedPartError as error:
                 widened = _wider(widened, error)
         for key, point in points.items():
-            self.tables.keep(point, resolution.owners[key])
+            self.tables.keep(_touchpoint(point), resolution.owners[key], appended_at(point))
 
     async def draft(self, *keys: tuple[str, str], scan_all: bool = False) -> SettlementDraft:
         """Settle again what is connected to identifiers, without writing it."""
@@ -116,3 +117,12 @@ async def test_customers_are_what_the_oracle_says(seed: int) -> None:
         part = make(one)
         worker = await _run(part, Random(one))
         assert worker.whose() == by_owner(resolve(part.arrivals, part.facts, part.policy, most=part.most)), one
+
+
+@pytest.mark.parametrize("seed", range(FIRST, FIRST + PARTS, 20))
+async def test_a_version_judges_what_was_appended_under_it_in_every_order(seed: int) -> None:
+    for one in range(seed, seed + 20):
+        part = with_versions(make(one))
+        worker = await _run(part, Random(one))
+        expected = resolve(part.arrivals, part.facts, part.policy, most=part.most, later=part.later)
+        assert worker.whose() == by_owner(expected), one

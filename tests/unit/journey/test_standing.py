@@ -6,6 +6,7 @@ from uuid import UUID
 
 from services.journey import policies
 from services.journey.domain.identity.facts import IdentifierKey
+from services.journey.domain.identity.identity_book import IdentityBook
 from services.journey.domain.touchpoint import Identifier, RecordedTouchpoint
 from services.journey.past.standing import PastEngine, PastStanding, as_customer, standing
 from tests.unit.journey.domain.making import POLICY, REPEAT, at, call
@@ -25,7 +26,7 @@ def stood(
     engine = PastEngine(
         rulebook=REPEAT,
         policy=POLICY,
-        identity=policies.identity(),
+        identity=IdentityBook.of(policies.identity(), policies.constraints()),
         new_id=lambda: UUID(int=next(numbers)),
         history=history,
     )

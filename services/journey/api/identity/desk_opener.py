@@ -37,9 +37,11 @@ class DeskOpener:
                 except BaseException:
                     await close_pool(pool)
                     raise
+                in_force = PolicyCache()
                 self._desk = build_desk(
                     pool,
-                    build_renewer(self.worker, policy, PolicyCache()),
+                    build_renewer(self.worker, policy, in_force),
+                    in_force,
                     region=self.api.phone_region,
                     secret=self.api.privacy_secret.get_secret_value().encode(),
                 )

@@ -48,11 +48,37 @@ class TypeConstraints(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ConstraintPolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """The constraints of all types, and of whole customers. `others` holds for types that are not listed."""
+    """The constraints of all types, and of whole customers. `others` holds for types that are not listed.
+
+    `later` are those of the versions after the first. Which version judges a link or a touchpoint is its `judge`: 1 for
+    the first.
+    """
 
     types: Mapping[str, TypeConstraints] = {}
     others: TypeConstraints = TypeConstraints()
     most_identifiers: int = MOST_TOGETHER
+    later: tuple["ConstraintPolicy", ...] = ()
+
+    @property
+    def versions(self) -> tuple["ConstraintPolicy", ...]:
+        """The constraints of every version, the first one first."""
+        return (self, *self.later)
+
+    def judging(self, judge: int) -> "ConstraintPolicy":
+        """Return the constraints of a version."""
+        return self if judge <= 1 or not self.later else self.later[min(judge - 2, len(self.later) - 1)]
+
+    def declares_shared(self, type_: str) -> bool:
+        """Return whether any version declares a type shared."""
+        return any(one.of_type(type_).shared for one in self.versions)
+
+    def ceases_to_share(self, type_: str) -> bool:
+        """Return whether the first version declares a type shared, and a later one does not."""
+        return self.of_type(type_).shared and not all(one.of_type(type_).shared for one in self.later)
+
+    def longest_hold(self, type_: str, *, shared: bool) -> timedelta:
+        """Return the longest time for which any version lets a value between customers be held."""
+        return max(one.of_type(type_).held_for(shared=shared) for one in self.versions)
 
     def of_type(self, name: str) -> TypeConstraints:
         """Return the constraints of a type."""

@@ -24,12 +24,24 @@ class LinkFact(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Two identifiers that a touchpoint carried together.
 
     `first` is the place of the earliest such touchpoint in event order. `verified` says that some such touchpoint had
-    proved both.
+    proved both. `judge` is the version of the policy that was in force when the first of them was appended to the log.
     """
 
     key: LinkKey
     first: OrderKey
     verified: bool = False
+    judge: int = 1
+
+    def joined(self, other: "LinkFact | None") -> "LinkFact":
+        """Return what two facts of one link say together."""
+        if other is None:
+            return self
+        return LinkFact(
+            key=self.key,
+            first=min(self.first, other.first),
+            verified=self.verified or other.verified,
+            judge=min(self.judge, other.judge),
+        )
 
 
 class OperatorWord(StrEnum):
@@ -57,12 +69,14 @@ class IdentitySighting(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A touchpoint as identity sees it: its place in event order and the identifiers it carries, in any order.
 
     `usable` are those that may link, or the strongest one if none may. `others` are the rest, without blocked values:
-    they may tell who has the touchpoint, and never link.
+    they may tell who has the touchpoint, and never link. `judge` is the version of the policy in force when it was
+    appended to the log.
     """
 
     order: OrderKey
     usable: tuple[IdentifierKey, ...]
     others: tuple[IdentifierKey, ...] = ()
+    judge: int = 1
 
     @property
     def occurred_at(self) -> datetime:

@@ -47,6 +47,10 @@ class NodeGroups:
         """Return the edge at a node that was added first, of those that are left."""
         return next(iter(self._edges[node]), None)
 
+    def edges(self, node: int) -> Collection[int]:
+        """Return the edges at a node."""
+        return self._edges[node]
+
     def add(self, edge: int, one: int, other: int) -> None:
         """Connect two nodes by an edge."""
         self._edges[one][edge] = other

@@ -39,15 +39,16 @@ class HolderHistory(msgspec.Struct, frozen=True, kw_only=True):
     times: tuple[datetime, ...]
     holders: tuple[Whose, ...]
 
-    def at(self, moment: datetime) -> Whose | None:
+    def at(self, moment: datetime, hold: timedelta | None = None) -> Whose | None:
         """Return who has the identifier at a moment: the last one known, else the first one to be known afterwards.
 
         Each counts only if it is no longer ago, or no longer ahead, than `hold`; None if nobody does.
         """
+        hold = self.hold if hold is None else hold
         after = bisect_right(self.times, moment)
-        if after and moment - self.times[after - 1] <= self.hold:
+        if after and moment - self.times[after - 1] <= hold:
             return self.holders[after - 1]
-        if after < len(self.times) and self.times[after] - moment <= self.hold:
+        if after < len(self.times) and self.times[after] - moment <= hold:
             return self.holders[after]
         return None
 
@@ -82,20 +83,28 @@ class TouchpointOwnership(msgspec.Struct, frozen=True, kw_only=True):
         owned = self.strongest_owned(sighting)
         if owned is not None:
             return self.place(owned)
-        for key in sorted(sighting.carried, key=self.policy.rank):
-            holder = self.holders[key].at(sighting.occurred_at) if key in self.holders else None
+        policy = self.policy.judging(sighting.judge)
+        for key in sorted(sighting.carried, key=policy.rank):
+            if key not in self.holders:
+                continue
+            hold = policy.of(key).held_for(shared=key in self.partition.recognised)
+            holder = self.holders[key].at(sighting.occurred_at, hold)
             if holder is not None:
                 return holder
-        strongest = min(sighting.usable, key=self.policy.rank, default=None)
+        strongest = min(sighting.usable, key=policy.rank, default=None)
         return None if strongest is None else self.place(strongest)
 
-    def is_owned(self, key: IdentifierKey) -> bool:
-        """Return whether an identifier belongs to one customer, here or in another part."""
-        return self.abroad[key] is not None if key in self.abroad else self.partition.is_owned(key)
+    def is_owned(self, key: IdentifierKey, judge: int = 1) -> bool:
+        """Return whether an identifier belongs to one customer, here or in another part, as a version has it."""
+        if self.policy.judging(judge).of(key).shared:
+            return False
+        return self.abroad[key] is not None if key in self.abroad else not self.partition.floats(key)
 
     def strongest_owned(self, sighting: IdentitySighting) -> IdentifierKey | None:
         """Return the strongest usable identifier of a touchpoint that belongs to one customer; None without any."""
-        return min(filter(self.is_owned, sighting.usable), key=self.policy.rank, default=None)
+        judge = sighting.judge
+        owned = (key for key in sighting.usable if self.is_owned(key, judge))
+        return min(owned, key=self.policy.judging(judge).rank, default=None)
 
     def place(self, key: IdentifierKey) -> Whose | None:
         """Return who an identifier belongs to by itself."""
@@ -106,9 +115,10 @@ class TouchpointOwnership(msgspec.Struct, frozen=True, kw_only=True):
         owned = self.strongest_owned(sighting)
         if owned is None:
             return ()
-        strength = self.policy.of(owned).strength
+        policy, judge = self.policy.judging(sighting.judge), sighting.judge
+        strength = policy.of(owned).strength
         return tuple(
-            key for key in sighting.carried if not self.is_owned(key) and self.policy.of(key).strength > strength
+            key for key in sighting.carried if not self.is_owned(key, judge) and policy.of(key).strength > strength
         )
 
 
@@ -123,7 +133,7 @@ def ownership(part: ConnectedPart, partition: IdentityPartition, policy: Constra
             for key in told:
                 known.setdefault(key, {})[sighting.order] = holder
     holders = {
-        key: _history(seen, policy.of(key).held_for(shared=key in partition.shared))
+        key: _history(seen, policy.of(key).held_for(shared=key in partition.recognised))
         for key, seen in sorted(known.items())
     }
     return msgspec.structs.replace(whose, holders=holders)

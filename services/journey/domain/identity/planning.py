@@ -29,10 +29,11 @@ class IdentityPolicy(msgspec.Struct, frozen=True, kw_only=True):
     `blocked` says whether a (type, value) stands for nobody ("null", "anonymous"). Many people share values of
     `shared_types`, so these never link. Types in `verified_types` link only if the source has proved the value.
     `strength` ranks the types, the lowest number being the strongest; `unknown_strength` is the rank of all others.
-    Names break ties.
+    Names break ties. `spelt` gives the one spelling of a value, by its type.
     """
 
     blocked: Callable[[str, str], bool]
+    spelt: Callable[[str, str], str] | None = None
     shared_types: frozenset[str] = frozenset()
     verified_types: frozenset[str] = frozenset()
     strength: Mapping[str, int] = {}
@@ -57,6 +58,7 @@ class IdentifierLink(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     right: IdentifierKey
     verified: bool
     evidence: Touchpoint
+    judge: int = 1
 
     @property
     def key(self) -> LinkKey:
@@ -118,18 +120,24 @@ def usable(touchpoint: Touchpoint, policy: IdentityPolicy) -> tuple[IdentifierKe
 def usable_among(customer: Mapping[str, Identifier], policy: IdentityPolicy) -> tuple[IdentifierKey, ...]:
     """Return the same for the identifiers that a touchpoint carries, by type."""
     present = [
-        (
-            policy.strength.get(type_, policy.unknown_strength),
-            type_,
-            identifier.value,
-            _may_link(type_, identifier, policy),
-        )
+        (policy.strength.get(type_, policy.unknown_strength), type_, value, _may_link(type_, identifier, policy))
         for type_, identifier in customer.items()
-        if not policy.blocked(type_, identifier.value)
+        if (value := _spelt(type_, identifier, policy)) is not None
     ]
     present.sort()
     linking = tuple((type_, value) for _, type_, value, may_link in present if may_link)
     return linking or tuple((type_, value) for _, type_, value, _ in present[:1])
+
+
+def _spelt(type_: str, identifier: Identifier, policy: IdentityPolicy) -> str | None:
+    """Return the value in its one spelling; None if it is blocked, as it was written or as it is spelt."""
+    value = identifier.value
+    if policy.blocked(type_, value):
+        return None
+    if policy.spelt is None:
+        return value
+    spelt = policy.spelt(type_, value)
+    return None if spelt != value and policy.blocked(type_, spelt) else spelt
 
 
 def _may_link(type_: str, identifier: Identifier, policy: IdentityPolicy) -> bool:
@@ -137,33 +145,40 @@ def _may_link(type_: str, identifier: Identifier, policy: IdentityPolicy) -> boo
 
 
 class IdentityEvidence(msgspec.Struct, frozen=True, gc=False):
-    """A touchpoint with the identifiers that name its customer, strongest first, and `others` that may not link."""
+    """A touchpoint with the identifiers that name its customer, strongest first, and `others` that may not link.
+
+    `judge` is the version of the policy by which these were told apart.
+    """
 
     touchpoint: Touchpoint
     keys: tuple[IdentifierKey, ...]
     others: tuple[IdentifierKey, ...] = ()
+    judge: int = 1
 
 
-def identity_evidence(touchpoint: Touchpoint, policy: IdentityPolicy) -> IdentityEvidence:
-    """Return the evidence that a touchpoint gives."""
+def identity_evidence(touchpoint: Touchpoint, policy: IdentityPolicy, judge: int = 1) -> IdentityEvidence:
+    """Return the evidence that a touchpoint gives under the version `judge`, whose `policy` it is."""
     keys = usable_among(touchpoint.customer, policy)
     if len(keys) == len(touchpoint.customer):
-        return IdentityEvidence(touchpoint, keys)
-    return IdentityEvidence(touchpoint, keys, _others(touchpoint.customer, keys, policy))
+        return IdentityEvidence(touchpoint, keys, (), judge)
+    return IdentityEvidence(touchpoint, keys, _others(touchpoint.customer, keys, policy), judge)
 
 
 def _others(
     customer: Mapping[str, Identifier], keys: tuple[IdentifierKey, ...], policy: IdentityPolicy
 ) -> tuple[IdentifierKey, ...]:
-    carried = [(type_, one.value) for type_, one in customer.items() if not policy.blocked(type_, one.value)]
+    spelt = [(type_, _spelt(type_, one, policy)) for type_, one in customer.items()]
+    carried = [(type_, value) for type_, value in spelt if value is not None]
     return tuple(key for key in carried if key not in keys)
 
 
-def sighting_among(order: OrderKey, customer: Mapping[str, Identifier], policy: IdentityPolicy) -> IdentitySighting:
+def sighting_among(
+    order: OrderKey, customer: Mapping[str, Identifier], policy: IdentityPolicy, judge: int = 1
+) -> IdentitySighting:
     """Return a touchpoint as identity sees it, from its place in event order and the identifiers that it carries."""
     keys = usable_among(customer, policy)
     others = () if len(keys) == len(customer) else _others(customer, keys, policy)
-    return IdentitySighting(order=order, usable=keys, others=others)
+    return IdentitySighting(order=order, usable=keys, others=others, judge=judge)
 
 
 def counted_links(keys: Sequence[IdentifierKey]) -> tuple[LinkKey, ...]:
@@ -171,10 +186,11 @@ def counted_links(keys: Sequence[IdentifierKey]) -> tuple[LinkKey, ...]:
     return tuple((min(keys[0], other), max(keys[0], other)) for other in keys[1:])
 
 
-def _link(link: LinkKey, evidence: Touchpoint) -> IdentifierLink:
+def _link(link: LinkKey, one: IdentityEvidence) -> IdentifierLink:
     left, right = link
-    verified = evidence.customer[left[0]].verified and evidence.customer[right[0]].verified
-    return IdentifierLink(left=left, right=right, verified=verified, evidence=evidence)
+    customer = one.touchpoint.customer
+    verified = customer[left[0]].verified and customer[right[0]].verified
+    return IdentifierLink(left=left, right=right, verified=verified, evidence=one.touchpoint, judge=one.judge)
 
 
 def plan(
@@ -204,7 +220,7 @@ class _Planning:
         self._quarantined: dict[LinkKey, QuarantinedLink] = {}
         self._strongest: dict[TouchpointKey, IdentifierKey] = {}
         self._nobody: list[TouchpointKey] = []
-        self._settled: set[tuple[tuple[IdentifierKey, ...], tuple[bool, ...]]] = set()
+        self._settled: set[tuple[tuple[IdentifierKey, ...], tuple[bool, ...], int]] = set()
 
     def take(self, one: IdentityEvidence) -> None:
         """Take the next touchpoint in event order."""
@@ -216,15 +232,16 @@ class _Planning:
         # A link is verified where both its ends are, and one end is the strongest: only then do the flags matter.
         customer = touchpoint.customer
         verified = tuple(customer[type_].verified for type_, _ in keys) if customer[keys[0][0]].verified else ()
-        if (keys, verified) in self._settled:
+        said = keys, verified, one.judge
+        if said in self._settled:
             return
-        followed = [self._follow(link, touchpoint, keys[0]) for link in counted_links(keys)]
+        followed = [self._follow(link, one, keys[0]) for link in counted_links(keys)]
         if self._owner(keys[0]) is None:
             self._attach(keys[0], self._create())
         if all(followed):
-            self._settled.add((keys, verified))
+            self._settled.add(said)
 
-    def _follow(self, link_key: LinkKey, evidence: Touchpoint, strongest: IdentifierKey) -> bool:
+    def _follow(self, link_key: LinkKey, evidence: IdentityEvidence, strongest: IdentifierKey) -> bool:
         """Return whether the link is settled, however often it is seen again."""
         if link_key in self._known.not_followed:
             return True
@@ -232,8 +249,10 @@ class _Planning:
         reason = self._join(link, strongest, link.left if link.right == strongest else link.right)
         if reason is None:
             kept = self._links.setdefault(link_key, link)
-            if link.verified and not kept.verified:  # the first evidence stays, as it does in the ledger
-                self._links[link_key] = msgspec.structs.replace(kept, verified=True)
+            if (link.verified and not kept.verified) or link.judge < kept.judge:  # the first evidence stays
+                self._links[link_key] = msgspec.structs.replace(
+                    kept, verified=kept.verified or link.verified, judge=min(kept.judge, link.judge)
+                )
         else:  # for good: what a cap forbids it forbids ever after, since customers only grow
             self._quarantined.setdefault(link_key, QuarantinedLink(link=link, reason=reason))
         return reason is None

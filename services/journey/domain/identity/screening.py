@@ -20,6 +20,7 @@ class KnownLink(msgspec.Struct, frozen=True, gc=False):
 
     first: OrderKey
     verified: bool
+    judge: int = 1
 
 
 class TouchedLedger(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,7 +71,9 @@ class _Screening:
         self._policy = policy
         self._parent: dict[_Token, _Token] = {}
         self._taken: list[tuple[IdentityEvidence, bool, tuple[_Token, ...]]] = []
-        self._seen: dict[tuple[tuple[IdentifierKey, ...], tuple[bool, ...]], tuple[bool, bool, OrderKey | None]] = {}
+        self._seen: dict[
+            tuple[tuple[IdentifierKey, ...], tuple[bool, ...], int], tuple[bool, bool, OrderKey | None]
+        ] = {}
 
     def is_taken(self, one: IdentityEvidence) -> bool:
         """Return whether `one` says something new, and keep it if it does."""
@@ -79,10 +82,10 @@ class _Screening:
             return False
         customer = one.touchpoint.customer
         verified = tuple(customer[type_].verified for type_, _ in keys) if customer[keys[0][0]].verified else ()
-        said = keys, verified
+        said = keys, verified, one.judge
         looked = self._seen.get(said)
         if looked is None:
-            looked = self._seen[said] = self._look(keys, verified)
+            looked = self._seen[said] = self._look(keys, verified, one.judge)
         is_new, unsettled, latest = looked
         unsettled = unsettled or bool(one.others)
         is_new = is_new or (latest is not None and one.touchpoint.order < latest)
@@ -97,16 +100,18 @@ class _Screening:
             self._join(tokens[0], token)
         return True
 
-    def _look(self, keys: tuple[IdentifierKey, ...], verified: tuple[bool, ...]) -> tuple[bool, bool, OrderKey | None]:
+    def _look(
+        self, keys: tuple[IdentifierKey, ...], verified: tuple[bool, ...], judge: int
+    ) -> tuple[bool, bool, OrderKey | None]:
         """Return whether the identifiers say something new, whether one is unsettled, and how old news must be."""
-        ledger, policy = self._ledger, self._policy
+        ledger, policy = self._ledger, self._policy.judging(judge)
         unsettled = any(key in ledger.unsettled or policy.of(key).shared for key in keys)
         is_new = any(key in ledger.fresh for key in keys)
         is_new = is_new or any(key in ledger.newly_proved and policy.of(key).personal for key in keys)
         latest: OrderKey | None = None
         for place, link in enumerate(counted_links(keys), start=1):
             known = ledger.links.get(link)
-            if known is None or (verified and verified[place] and not known.verified):
+            if known is None or (verified and verified[place] and not known.verified) or known.judge > judge:
                 is_new = True
             elif latest is None or known.first > latest:
                 latest = known.first
@@ -140,7 +145,13 @@ class _Screening:
 def is_plain(
     identifiers: Collection[IdentifierKey], proved: Collection[IdentifierKey], policy: ConstraintPolicy
 ) -> bool:
-    """Return whether no constraint is touched if all of these identifiers are one customer."""
+    """Return whether no constraint of any version is touched if all of these identifiers are one customer."""
+    return all(_is_plain(identifiers, proved, one) for one in policy.versions)
+
+
+def _is_plain(
+    identifiers: Collection[IdentifierKey], proved: Collection[IdentifierKey], policy: ConstraintPolicy
+) -> bool:
     if len(identifiers) > policy.most_identifiers:
         return False
     numbers: dict[str, int] = {}
