@@ -68,12 +68,12 @@ def seed(ready: dict[str, Any], customers: int = 8) -> None:
 
 
 def multiply(ready: dict[str, Any], count: int) -> None:
-    """Copy an open issue `count` times, each with a fingerprint of its own and another priority."""
+    """Copy an open issue `count` times, each with its own fingerprint and another priority, as if each was told."""
     with psycopg.connect(ready["postgres"]) as connection:
         columns = connection.execute(
             "SELECT string_agg(quote_ident(column_name), ', ') FROM information_schema.columns"
             " WHERE table_schema = 'alerts' AND table_name = 'issues' AND is_generated = 'NEVER'"
-            " AND column_name NOT IN ('issue_id', 'fingerprint', 'document')"
+            " AND column_name NOT IN ('issue_id', 'fingerprint', 'document', 'unheard_since')"
         ).fetchone()
         names = columns[0] if columns else ""
         connection.execute(
@@ -88,9 +88,3 @@ def multiply(ready: dict[str, Any], count: int) -> None:
             """.encode(),
             [count],
         )
-
-
-def forget_copies(ready: dict[str, Any]) -> None:
-    """Take the copies out again."""
-    with psycopg.connect(ready["postgres"]) as connection:
-        connection.execute("DELETE FROM alerts.issues WHERE fingerprint = md5(issue_id::text)")

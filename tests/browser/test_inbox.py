@@ -5,23 +5,11 @@ import re
 import pytest
 
 from tests.browser.conftest import Opening
-from tests.browser.seeds import ask, calls, forget_copies, multiply, open_issues, send
+from tests.browser.seeds import ask, calls, open_issues, send
 from tests.fixtures.waymark_up import WaymarkUp
 from tests.waiting import until_sync
 
 pytestmark = [pytest.mark.browser, pytest.mark.local, pytest.mark.timeout(180)]
-
-FRAMES = """async () => {
-  const box = document.querySelector('.rows'); const times = []; let last = performance.now(); let most = 0;
-  for (let step = 0; step < 60; step += 1) {
-    box.scrollTop += 1200;
-    await new Promise((done) => requestAnimationFrame(done));
-    const now = performance.now(); times.push(now - last); last = now;
-    most = Math.max(most, document.querySelectorAll('.row').length);
-  }
-  times.sort((a, b) => a - b);
-  return { median: times[30], worst: times[59], most };
-}"""
 
 
 def test_a_wrong_key_is_explained_and_a_right_one_is_kept_from_scripts(desk: Opening) -> None:
@@ -169,22 +157,6 @@ def test_a_restart_of_the_console_signs_nobody_out(desk: Opening, stack: Waymark
     one.page.wait_for_selector('.light[data-state="live"]', timeout=40_000)
     one.page.reload()
     one.page.wait_for_selector(".row")
-
-
-def test_ten_thousand_issues_scroll_as_easily_as_ten(desk: Opening, stack: WaymarkUp) -> None:
-    multiply(stack.ready(), 10_000)
-    try:
-        one = desk()
-        one.inbox()
-        one.until("document.querySelector('.count').textContent.includes('10,0')")
-        frames = one.page.evaluate(FRAMES)
-        assert frames["most"] < 60, "only what is in sight is drawn"
-        assert frames["median"] < 100, frames
-        one.until("Number(document.querySelector('.height').style.height.replace('px', '')) > 12000")
-        one.page.keyboard.press("j")
-        one.until("document.activeElement.matches('.row')")
-    finally:
-        forget_copies(stack.ready())
 
 
 def test_a_link_of_a_message_opens_its_issue(desk: Opening, stack: WaymarkUp) -> None:
