@@ -80,6 +80,8 @@ class OutbreakDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
     value: str | None = None
     lately: int | None = None
     segments: dict[str, dict[str, int]] = {}
+    rules: dict[str, int] = {}
+    held: int | None = None
     over_at: Moment | None = None
 
 

@@ -157,7 +157,9 @@ class AlertsProcess:
         self.executor = ActionExecutor(
             pool=pool, clock=clock, writer=self._writer, loop=self.loop, metrics=self.metrics.state
         )
-        self.outbreaks = OutbreakWatch(pool=pool, clock=clock, writer=self._writer, executor=self.executor)
+        self.outbreaks = OutbreakWatch(
+            pool=pool, clock=clock, writer=self._writer, executor=self.executor, hand_out=alerts.hand_out
+        )
         self.intake = self._make_intake()
         self.journey_intake = self._make_journey_intake()
         self._consumer = self._make_consumer()

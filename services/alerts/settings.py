@@ -57,6 +57,12 @@ class AlertsSettings(Settings):
         description="When frictions are an outbreak, by rule: RULE=FLOORxFACTOR (at least so many in five minutes, "
         "so many times the usual) or RULE=off, comma separated; `*` is every other rule.",
     )
+    hand_out: int = Field(
+        10,
+        ge=1,
+        le=1000,
+        description="Open issues a minute that an outbreak which is over hands out, the most urgent first.",
+    )
     watch_days: float = Field(
         7.0,
         ge=0,

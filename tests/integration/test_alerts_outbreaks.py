@@ -260,5 +260,8 @@ async def test_who_resolves_an_outbreak_hands_out_what_it_held(database: str, cl
             outbreak, lambda issue, _: actions.resolve(issue, actor="kim", now=clock.now(), resolution="fixed")
         )
         await watch_of(engine).look()
+        assert (await told(engine)).count("issue.opened") == 10
+        clock.advance(seconds=60)
+        await watch_of(engine).look()
         assert (await told(engine)).count("issue.opened") == 12
         assert await engine.value("SELECT count(*) FROM alerts.issues WHERE held_by IS NOT NULL") == 0

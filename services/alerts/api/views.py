@@ -128,6 +128,8 @@ class OutbreakFactsView(ResponseView):
     customers: int
     lately: int | None = Field(None, description="How many came in the last fifteen minutes.")
     segments: dict[str, dict[str, int]] = Field({}, description="The most frequent values, by field.")
+    rules: dict[str, int] = Field({}, description="Frictions by rule.")
+    held: int | None = Field(None, description="Open issues of its customers that it holds, when it was last counted.")
 
 
 class TeamShareView(ResponseView):

@@ -155,7 +155,11 @@ _WHY_NOT = {
     "snoozed": (": a person snoozed it", ": 누군가 미뤄 둠"),
     "not_wanted": (": the reason is not among those to notify (WAYMARK_ALERTS_NOTIFY_ON)", ": 알릴 사유가 아님"),
     "no_route": (": there is no endpoint", ": 엔드포인트가 없음"),
-    "held": (": it belongs to an outbreak, which is told instead", ": 동시 다발 이슈에 속하며 그 이슈로 알림"),
+    "held": (
+        ": it belongs to an outbreak, which is told instead; when that is over it comes in its turn, "
+        "the most urgent first",
+        ": 동시 다발 이슈에 속하며 그 이슈로 알림. 끝난 뒤에도 열려 있으면 급한 것부터 차례로 알림",
+    ),
     "muted": (": only routes that tell nobody take it", ": 알리지 않는 경로만 맞음"),
     "out_of_hours": (": outside the hours of its routes", ": 경로의 시간대 밖"),
     "silenced": (": silenced", ": 침묵 중"),

@@ -261,6 +261,8 @@ def _outbreak(facts: OutbreakFacts) -> issue_v1.OutbreakDocument:
         value=facts.value,
         lately=facts.lately,
         segments={name: dict(values) for name, values in facts.segments.items()},
+        rules=dict(facts.rules),
+        held=facts.held,
         over_at=facts.over_at,
     )
 

@@ -165,7 +165,7 @@ class OutbreakFacts:
     """Exact counts of an outbreak. `usual` is how many come in five minutes otherwise, `lately` in the last fifteen.
 
     `segment` and `value` say where it is (`channel`, `queue` or `product`), if not everywhere. `segments` are the most
-    frequent values by field.
+    frequent values by field, `rules` frictions by rule, `held` the open issues of its customers that it holds.
     """
 
     started_at: datetime
@@ -176,6 +176,8 @@ class OutbreakFacts:
     value: str | None = None
     lately: int | None = None
     segments: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    rules: Mapping[str, int] = field(default_factory=dict)
+    held: int | None = None
     over_at: datetime | None = None
 
 

@@ -7,8 +7,9 @@ outbreak is left out, so that a long one does not become usual while it lasts. O
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from math import ceil, sqrt
+from uuid import UUID
 
 from services.alerts.issues.model import ReportedFriction
 
@@ -49,6 +50,13 @@ class OutbreakKey:
     def broad(self) -> "OutbreakKey":
         """The key of all frictions of the rule and reason."""
         return OutbreakKey(rule=self.rule, reason=self.reason)
+
+    def contradicts(self, other: "OutbreakKey") -> bool:
+        """Return whether no friction can be at both places: their reasons or values of one field differ."""
+        return bool(
+            (self.reason and other.reason and self.reason != other.reason)
+            or (self.field and self.field == other.field and self.value != other.value)
+        )
 
 
 def key_of_text(text: str) -> OutbreakKey:
@@ -165,6 +173,28 @@ def _smoothed(counts: Sequence[int]) -> float:
 def threshold(usual: float, limit: OutbreakLimit) -> int:
     """Return how many frictions in one window are a surge."""
     return ceil(max(limit.floor, limit.factor * usual, usual + NOISE * sqrt(usual)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetOutbreak:
+    """An outbreak that goes on or was over a moment ago, and how many of certain customers met it."""
+
+    id: UUID
+    keys: tuple[OutbreakKey, ...]
+    opened_at: datetime
+    met: int
+
+
+def outbreak_to_join(key: OutbreakKey, customers: int, known: Iterable[MetOutbreak]) -> MetOutbreak | None:
+    """Return the outbreak that a surge of `key` belongs to, None if it is one of its own.
+
+    One cause makes the same customers meet several rules: it is the outbreak that half of its customers or more met
+    already, the one that most of them met, unless it is elsewhere.
+    """
+    fitting = [
+        one for one in known if 2 * one.met >= customers and not any(key.contradicts(other) for other in one.keys)
+    ]
+    return min(fitting, key=lambda one: (-one.met, one.opened_at, one.id), default=None)
 
 
 def is_over(lately: int, opened_by: int) -> bool:

@@ -6,7 +6,7 @@ the key: two never open the same outbreak, and whatever a `kill -9` leaves was e
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -23,6 +23,7 @@ from services.alerts.outbreaks.detection import (
     counted,
     key_of_text,
     keys_of,
+    outbreak_to_join,
     threshold,
     usual_in_window,
 )
@@ -51,7 +52,7 @@ class OutbreakGate:
         arrivals = _Arrivals.of(context, plan)
         if not arrivals.frictions:
             return plan.changes
-        work = _Counting(connection, self, arrivals, now)
+        work = _Counting(connection, self, arrivals, frozenset(retracted), now)
         await work.count()
         openings = await work.open_new()
         await work.assign()
@@ -86,6 +87,7 @@ class _Counting:
     connection: Connection
     gate: OutbreakGate
     arrivals: _Arrivals
+    retracted: frozenset[str]
     now: datetime
     running: dict[str, OpenOutbreak] = field(default_factory=dict)
     belongs: dict[str, UUID] = field(default_factory=dict)
@@ -144,44 +146,79 @@ class _Counting:
         return limit is not None and count >= limit.floor
 
     async def _judge(self, key: OutbreakKey, count: int, minute: datetime, since: datetime) -> IssueChange | None:
-        """Open the outbreak of a key if that is due; narrow keys and their broad one exclude one another."""
+        """Open the outbreak of a key or let it join one if that is due; return the change of its issue if there is one.
+
+        Narrow keys and their broad one exclude one another.
+        """
         limit = self.gate.limits.of(key.rule)
         begin = minute - WINDOW + timedelta(minutes=1)
         if limit is None or self._is_known(key) or begin - since < WARM_UP:
             return None
         usual = usual_in_window(await store.known_rate(self.connection, key.text, minute, since))
         needed = threshold(usual, limit)
-        sample = [f for f in self.arrivals.frictions if key in keys_of(f) and self._outbreak_of(f) is None]
-        if count < needed or not sample:
+        if count < needed:
+            return None
+        window = await self._window(key, begin)
+        if not window:
             return None
         facts = OutbreakFacts(
             segment=key.field or None,
             value=key.value or None,
             started_at=begin,
             usual=round(usual, 2),
-            frictions=len(sample),
-            customers=len({f.customer_id for f in sample}),
+            frictions=len(window),
+            customers=len({f.customer_id for f in window}),
         )
-        change = await self._opening(key, facts, sample)
+        id_, change = await self._joining(key, window) or await self._opening(key, facts, window)
         self.running[key.text] = outbreak = OpenOutbreak(
-            id=change.after.id, key=key.text, started_at=begin, opened_at=self.now, usual=usual, opened_by=needed
+            id=id_, key=key.text, started_at=begin, opened_at=self.now, usual=usual, opened_by=needed
         )
         await store.open_outbreak(self.connection, outbreak)
+        await store.add_frictions(self.connection, [(id_, friction) for friction in window], self.now)
         return change
+
+    async def _window(self, key: OutbreakKey, begin: datetime) -> list[ReportedFriction]:
+        """Return the frictions of a key that happened since and belong to no outbreak, if any of them is new."""
+        new = {f.id: f for f in self.arrivals.frictions if key in keys_of(f) and self._outbreak_of(f) is None}
+        if not new:
+            return []
+        stored = [one.friction for one in await store.frictions_since(self.connection, key.rule, begin)]
+        before = {f.id: f for f in stored if key in keys_of(f) and self._outbreak_of(f) is None}
+        return [friction for id_, friction in (before | new).items() if id_ not in self.retracted]
+
+    async def _joining(
+        self, key: OutbreakKey, window: Sequence[ReportedFriction]
+    ) -> tuple[UUID, IssueChange | None] | None:
+        """Return the outbreak that half of the customers met already, with its reopening if it was over."""
+        customers = {friction.customer_id for friction in window}
+        known = await store.met_by(self.connection, customers, over_since=self.now - AGAIN_WITHIN)
+        joined = outbreak_to_join(key, len(customers), known)
+        found = await issue_store.lock_issue(self.connection, joined.id) if joined is not None else None
+        if joined is None or found is None:
+            return None
+        issue, superseded = found
+        if issue.unresolved or issue.outbreak is None:
+            return joined.id, None
+        if superseded:
+            return None
+        return joined.id, reopened_outbreak(issue, replace(issue.outbreak, over_at=None), self.now)
 
     def _is_known(self, key: OutbreakKey) -> bool:
         """Return whether there is an outbreak of the key, of its broad one, or of one that is narrower."""
         return any(text in {key.text, key.broad.text} or key_of_text(text).broad == key for text in self.running)
 
-    async def _opening(self, key: OutbreakKey, facts: OutbreakFacts, sample: Sequence[ReportedFriction]) -> IssueChange:
+    async def _opening(
+        self, key: OutbreakKey, facts: OutbreakFacts, sample: Sequence[ReportedFriction]
+    ) -> tuple[UUID, IssueChange]:
         print_ = outbreak_fingerprint(key)
         occurrences = await issue_store.lock_fingerprints(self.connection, [print_])
         last = await issue_store.latest_of(self.connection, print_, since=self.now - AGAIN_WITHIN)
         if last is not None:
-            return reopened_outbreak(last, facts, self.now)
+            return last.id, reopened_outbreak(last, facts, self.now)
         occurrence = occurrences[print_] + 1
         await issue_store.save_occurrences(self.connection, {print_: occurrence})
-        return outbreak_issue(key, facts, sample, issue_id=self.gate.new_id(), occurrence=occurrence, now=self.now)
+        change = outbreak_issue(key, facts, sample, issue_id=self.gate.new_id(), occurrence=occurrence, now=self.now)
+        return change.after.id, change
 
     async def assign(self) -> None:
         """Write to which outbreak each friction belongs."""

@@ -6,7 +6,7 @@ critical friction that does not belong to one hands it out at once. When the out
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
@@ -27,6 +27,8 @@ from services.alerts.issues.model import (
 )
 from services.alerts.outbreaks.detection import SEPARATOR, OutbreakKey
 
+RULES_NAMED = 50
+"""The contract names at most so many rules of an issue."""
 LEAST_SEVERITY = AlertSeverity.HIGH
 """An outbreak is at least so severe, however mild each of its frictions is."""
 
@@ -61,12 +63,15 @@ def _handed_out(change: IssueChange, why: str) -> IssueChange:
     return replace(change, after=replace(change.after, held_by=None), events=(*change.events, event))
 
 
-def fold(issue: Issue, outbreak_id: UUID, *, now: datetime) -> IssueChange | None:
+def fold(issue: Issue, outbreak_id: UUID, rules: Collection[str], *, now: datetime) -> IssueChange | None:
     """Return the change that makes an open issue part of an outbreak that began with it; None if it is none of it.
 
-    Whoever was notified of it is notified of its end, and of nothing else while the outbreak holds it.
+    An issue with frictions of other rules is about more than the outbreak. Whoever was notified of one is notified of
+    its end, and of nothing else while the outbreak holds it.
     """
-    if issue.held_by is not None or not issue.unresolved or len(issue.rules) > 1 or issue.outbreak is not None:
+    if issue.held_by is not None or not issue.unresolved or issue.outbreak is not None:
+        return None
+    if not set(issue.rules) <= set(rules):
         return None
     event = IssueEvent(kind=IssueEventKind.HELD, actor=SYSTEM, detail={"outbreak": str(outbreak_id)})
     after = replace(issue, held_by=outbreak_id, version=issue.version + 1, updated_at=now)
@@ -133,7 +138,10 @@ def reopened_outbreak(issue: Issue, facts: OutbreakFacts, now: datetime) -> Issu
 def counted_outbreak(
     issue: Issue, facts: OutbreakFacts, severities: Sequence[AlertSeverity], *, last_at: datetime, now: datetime
 ) -> IssueChange | None:
-    """Return the change of the issue of an outbreak whose counts changed; None if they did not."""
+    """Return the change of the issue of an outbreak whose counts changed; None if they did not.
+
+    Its rules are those that ever were part of it, the one that opened it first.
+    """
     severity = worst_severity(issue.severity, *severities) or issue.severity
     key = OutbreakKey(
         rule=issue.rules[0], reason=issue.reason or "", field=facts.segment or "", value=facts.value or ""
@@ -141,6 +149,7 @@ def counted_outbreak(
     after = replace(
         issue,
         outbreak=facts,
+        rules=tuple(dict.fromkeys((*issue.rules, *facts.rules)))[:RULES_NAMED],
         count=facts.frictions,
         severity=severity,
         loud_severity=severity,
@@ -175,11 +184,28 @@ _FIELDS_KO = {"channel": "채널", "queue": "상담 그룹", "product": "상품"
 
 def _why(facts: OutbreakFacts) -> LocalizedTitle:
     """Return the counts of an outbreak and the usual in one sentence."""
+    rules = ", ".join(f"{rule} {count:,}" for rule, count in facts.rules.items()) if len(facts.rules) > 1 else ""
+    left_en, left_ko = _left(facts)
     return LocalizedTitle(
-        en=f"{facts.frictions:,} frictions of {_customers(facts)}; usual at this hour are {facts.usual:g} in five "
-        "minutes.",
-        ko=f"고객 {facts.customers:,}명에게 불편 {facts.frictions:,}건. "
-        f"이 시각에는 5분에 {facts.usual:g}건이 보통입니다.",
+        en=f"{facts.frictions:,} frictions of {_customers(facts)}{f' ({rules})' if rules else ''}; "
+        f"usual at this hour are {facts.usual:g} in five minutes.{left_en}",
+        ko=f"고객 {facts.customers:,}명에게 불편 {facts.frictions:,}건{f'({rules})' if rules else ''}. "
+        f"이 시각에는 5분에 {facts.usual:g}건이 보통입니다.{left_ko}",
+    )
+
+
+def _left(facts: OutbreakFacts) -> tuple[str, str]:
+    """Return how many issues outlive an outbreak that is over, and how they come."""
+    if facts.over_at is None or not facts.held:
+        return "", ""
+    if facts.held == 1:
+        return (
+            " One issue of its customers is still open and comes now.",
+            " 고객 이슈 1건이 아직 열려 있어 이어서 알려 드립니다.",
+        )
+    return (
+        f" {facts.held:,} issues of its customers are still open; they come little by little, the most urgent first.",
+        f" 고객 이슈 {facts.held:,}건이 아직 열려 있으며, 급한 것부터 나누어 알려 드립니다.",
     )
 
 

@@ -11,11 +11,15 @@ from services.runtime.postgres.pools import Connection
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ListedOutbreak:
-    """An outbreak with its issue, how many issues it holds, and how many frictions came in which minute."""
+    """An outbreak with its issue, how many issues it holds, and how many frictions came in which minute.
+
+    `opened_at` is when it was found first, `episodes` how often it came.
+    """
 
     issue: Issue
     opened_at: datetime
     over_at: datetime | None
+    episodes: int
     held: int
     trend: tuple[tuple[datetime, int], ...]
 
@@ -24,12 +28,16 @@ async def list_outbreaks(connection: Connection, *, running: bool | None, limit:
     """Return at most `limit` outbreaks: those that go on (`running`), those that are over, or with None both."""
     rows = await connection.fetch(
         """
-        SELECT o.outbreak_id, o.opened_at, o.over_at, i.document,
+        SELECT o.*, i.document,
                (SELECT count(*) FROM alerts.issues h
                  WHERE h.held_by = o.outbreak_id::text AND h.state <> 'resolved') AS held
-          FROM alerts.outbreaks o JOIN alerts.issues i ON i.issue_id = o.outbreak_id
+          FROM (SELECT outbreak_id, min(opened_at) AS opened_at, max(opened_at) AS latest,
+                       CASE WHEN bool_and(over_at IS NOT NULL) THEN max(over_at) END AS over_at,
+                       count(DISTINCT coalesce(over_at, 'infinity'))::int AS episodes
+                  FROM alerts.outbreaks GROUP BY outbreak_id) AS o
+          JOIN alerts.issues i ON i.issue_id = o.outbreak_id
          WHERE $1::boolean IS NULL OR (o.over_at IS NULL) = $1
-         ORDER BY o.over_at IS NOT NULL, o.opened_at DESC LIMIT $2
+         ORDER BY o.over_at IS NOT NULL, o.latest DESC LIMIT $2
         """,
         *(running, limit),
     )
@@ -39,6 +47,7 @@ async def list_outbreaks(connection: Connection, *, running: bool | None, limit:
             issue=decode_issue(row["document"]),
             opened_at=row["opened_at"],
             over_at=row["over_at"],
+            episodes=row["episodes"],
             held=row["held"],
             trend=trends.get(row["outbreak_id"], ()),
         )

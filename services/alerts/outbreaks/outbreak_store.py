@@ -10,7 +10,7 @@ from uuid import UUID
 
 from services.alerts.issues.contract import read_friction
 from services.alerts.issues.model import ReportedFriction
-from services.alerts.outbreaks.detection import DAYS_COMPARED, WINDOW, KnownRate
+from services.alerts.outbreaks.detection import DAYS_COMPARED, WINDOW, KnownRate, MetOutbreak, key_of_text
 from services.runtime.postgres.pools import Connection, columns
 
 _MINUTE = timedelta(minutes=1)
@@ -18,7 +18,7 @@ _MINUTE = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenOutbreak:
-    """An outbreak that is not over."""
+    """An outbreak that is not over, by one of its keys."""
 
     id: UUID
     key: str
@@ -30,10 +30,16 @@ class OpenOutbreak:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutbreakCounts:
-    """Exact counts of an outbreak; `segments` are the most frequent values by field, `lately` those of a moment ago."""
+    """Exact counts of an outbreak; `segments` are the most frequent values by field, `lately` those of a moment ago.
+
+    `rules` and `lately_by_rule` are frictions by rule, `held` the open issues that it holds.
+    """
 
     frictions: int
     customers: int
+    rules: Mapping[str, int]
+    lately_by_rule: Mapping[str, int]
+    held: int
     severities: Mapping[str, int]
     segments: Mapping[str, Mapping[str, int]]
     lately: int
@@ -69,6 +75,37 @@ async def all_open(connection: Connection) -> list[OpenOutbreak]:
     """Return every open outbreak, the oldest first."""
     rows = await connection.fetch(f"{_SELECT} WHERE over_at IS NULL ORDER BY opened_at")
     return [OpenOutbreak(**row) for row in rows]
+
+
+async def open_keys(connection: Connection, outbreak_id: UUID) -> list[OpenOutbreak]:
+    """Return the keys under which an outbreak goes on, the one that it was opened by first."""
+    rows = await connection.fetch(
+        f"{_SELECT} WHERE outbreak_id = $1 AND over_at IS NULL ORDER BY opened_at, key", outbreak_id
+    )
+    return [OpenOutbreak(**row) for row in rows]
+
+
+async def met_by(connection: Connection, customers: Iterable[str], *, over_since: datetime) -> list[MetOutbreak]:
+    """Return the outbreaks that go on or were over since, and how many of these customers met each."""
+    rows = await connection.fetch(
+        """
+        SELECT o.outbreak_id, o.keys, o.opened_at, (
+               SELECT count(DISTINCT f.customer_id)::int FROM alerts.outbreak_frictions f
+                WHERE f.outbreak_id = o.outbreak_id AND f.customer_id = ANY($1)) AS met
+          FROM (SELECT outbreak_id, array_agg(DISTINCT key) AS keys, min(opened_at) AS opened_at
+                  FROM alerts.outbreaks WHERE over_at IS NULL OR over_at >= $2 GROUP BY outbreak_id) AS o
+        """,
+        *(list(customers), over_since),
+    )
+    return [
+        MetOutbreak(
+            id=row["outbreak_id"],
+            keys=tuple(key_of_text(text) for text in row["keys"]),
+            opened_at=row["opened_at"],
+            met=row["met"],
+        )
+        for row in rows
+    ]
 
 
 async def largest_windows(
@@ -144,10 +181,10 @@ async def open_outbreak(connection: Connection, outbreak: OpenOutbreak) -> None:
     )
 
 
-async def end_outbreak(connection: Connection, outbreak: OpenOutbreak, now: datetime) -> None:
-    """Write that an outbreak is over."""
+async def end_outbreak(connection: Connection, outbreak_id: UUID, now: datetime) -> None:
+    """Write that an outbreak is over under all of its keys."""
     await connection.execute(
-        "UPDATE alerts.outbreaks SET over_at = $2 WHERE outbreak_id = $1 AND over_at IS NULL", outbreak.id, now
+        "UPDATE alerts.outbreaks SET over_at = $2 WHERE outbreak_id = $1 AND over_at IS NULL", outbreak_id, now
     )
 
 
@@ -160,13 +197,14 @@ async def add_frictions(
     await connection.execute(
         """
         INSERT INTO alerts.outbreak_frictions (
-            outbreak_id, friction_id, customer_id, channel, queue, product, service_level, severity, minute, counted_at)
-        SELECT g.*, $10 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
-                                    $8::text[], $9::timestamptz[]) AS g
+            outbreak_id, friction_id, customer_id, channel, queue, product, service_level, severity, minute, rule,
+            counted_at)
+        SELECT g.*, $11 FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+                                    $8::text[], $9::timestamptz[], $10::text[]) AS g
         ON CONFLICT DO NOTHING
         """,
         *columns(
-            (id_, f.id, f.customer_id, f.channel, f.queue, f.product, f.service_level, f.severity, minute_of(f))
+            (id_, f.id, f.customer_id, f.channel, f.queue, f.product, f.service_level, f.severity, minute_of(f), f.rule)
             for id_, f in belonging
         ),
         now,
@@ -219,15 +257,29 @@ _SEGMENTS = ("channel", "queue", "product", "service_level")
 SEGMENTS_SHOWN = 5
 
 
-async def counts_of(connection: Connection, outbreak_id: UUID, *, lately_since: datetime) -> OutbreakCounts:
-    """Count an outbreak exactly; `lately_since` is when the moment ago began."""
+async def counts_of(
+    connection: Connection, outbreak_id: UUID, first_rule: str, *, lately_since: datetime
+) -> OutbreakCounts:
+    """Count an outbreak exactly; `lately_since` is when the moment ago began.
+
+    Frictions that the release before wrote are of `first_rule`.
+    """
     [total] = await connection.fetch(
         """
         SELECT count(*) AS frictions, count(DISTINCT customer_id) AS customers, max(minute) AS last_minute,
-               count(*) FILTER (WHERE counted_at > $2) AS lately
-          FROM alerts.outbreak_frictions WHERE outbreak_id = $1
+               count(*) FILTER (WHERE counted_at > $2) AS lately, (
+               SELECT count(*) FROM alerts.issues
+                WHERE held_by = $1::uuid::text AND state <> 'resolved') AS held
+          FROM alerts.outbreak_frictions WHERE outbreak_id = $1::uuid
         """,
         *(outbreak_id, lately_since),
+    )
+    by_rule = await connection.fetch(
+        """
+        SELECT coalesce(rule, $3) AS rule, count(*)::int AS n, (count(*) FILTER (WHERE counted_at > $2))::int AS lately
+          FROM alerts.outbreak_frictions WHERE outbreak_id = $1 GROUP BY 1 ORDER BY n DESC, 1
+        """,
+        *(outbreak_id, lately_since, first_rule),
     )
     rows = await connection.fetch(
         """
@@ -247,6 +299,9 @@ async def counts_of(connection: Connection, outbreak_id: UUID, *, lately_since: 
     return OutbreakCounts(
         frictions=total["frictions"],
         customers=total["customers"],
+        rules={row["rule"]: row["n"] for row in by_rule},
+        lately_by_rule={row["rule"]: row["lately"] for row in by_rule},
+        held=total["held"],
         severities={row["value"]: row["n"] for row in rows if row["field"] == "severity"},
         segments={field: values for field, values in segments.items() if values},
         lately=total["lately"],
@@ -254,15 +309,43 @@ async def counts_of(connection: Connection, outbreak_id: UUID, *, lately_since: 
     )
 
 
-async def held_issues(connection: Connection, limit: int) -> list[UUID]:
-    """Return open issues that an outbreak holds which is over."""
+async def over_with_issues(connection: Connection) -> list[str]:
+    """Return the ids of outbreaks that are over and still hold open issues."""
     rows = await connection.fetch(
         """
-        SELECT i.issue_id FROM alerts.issues i
+        SELECT DISTINCT i.held_by FROM alerts.issues i
          WHERE i.held_by IS NOT NULL AND i.state <> 'resolved'
            AND NOT EXISTS (SELECT FROM alerts.outbreaks o WHERE o.outbreak_id::text = i.held_by AND o.over_at IS NULL)
-         ORDER BY i.issue_id LIMIT $1
+         ORDER BY i.held_by
+        """
+    )
+    return [row["held_by"] for row in rows]
+
+
+async def take_turn(connection: Connection, outbreak_id: str, now: datetime, every: timedelta) -> bool:
+    """Return whether it is the caller's turn to hand out issues of an outbreak; nobody's else for `every` then."""
+    taken: bool = await connection.fetchval(
+        """
+        WITH taken AS (
+            UPDATE alerts.outbreaks SET handed_out_at = $2
+             WHERE outbreak_id = $1::text::uuid
+               AND coalesce(handed_out_at, '-infinity') <= $2::timestamptz - $3::interval
+            RETURNING 1)
+        SELECT EXISTS (SELECT FROM taken)
+            OR NOT EXISTS (SELECT FROM alerts.outbreaks WHERE outbreak_id = $1::text::uuid)
         """,
-        limit,
+        *(outbreak_id, now, every),
+    )
+    return taken
+
+
+async def held_issues(connection: Connection, outbreak_id: str, limit: int) -> list[UUID]:
+    """Return open issues that an outbreak holds, the most urgent first."""
+    rows = await connection.fetch(
+        """
+        SELECT issue_id FROM alerts.issues WHERE held_by = $1 AND state <> 'resolved'
+         ORDER BY priority DESC, last_at DESC, issue_id LIMIT $2
+        """,
+        *(outbreak_id, limit),
     )
     return [row["issue_id"] for row in rows]

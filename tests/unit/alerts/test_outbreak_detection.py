@@ -1,6 +1,8 @@
 """When many frictions are an outbreak, against what is usual at that hour; and when it is over."""
 
+from dataclasses import replace
 from datetime import timedelta
+from uuid import UUID
 
 import pytest
 from hypothesis import given
@@ -8,17 +10,19 @@ from hypothesis import strategies as st
 
 from services.alerts.outbreaks.detection import (
     KnownRate,
+    MetOutbreak,
     OutbreakKey,
     OutbreakLimit,
     counted,
     is_over,
     key_of_text,
     keys_of,
+    outbreak_to_join,
     parse_limits,
     threshold,
     usual_in_window,
 )
-from tests.unit.alerts.builders import a_friction
+from tests.unit.alerts.builders import NOW, a_friction
 
 LIMIT = OutbreakLimit(floor=10, factor=4)
 
@@ -116,3 +120,41 @@ def test_a_slow_ramp_is_seen_because_the_usual_is_that_of_other_days() -> None:
     ramp = [round(2 * 1.1**step) for step in range(60)]
     first = next(step for step, count in enumerate(ramp) if count >= threshold(usual, LIMIT))
     assert timedelta(minutes=5) * first < timedelta(hours=2)
+
+
+def met(number: int, customers: int, *keys: OutbreakKey, minute: int = 0) -> MetOutbreak:
+    return MetOutbreak(
+        id=UUID(int=number), keys=keys or (DECLINES,), opened_at=NOW + timedelta(minutes=minute), met=customers
+    )
+
+
+DECLINES = OutbreakKey(rule="payment_declines", reason="")
+ABANDONED = OutbreakKey(rule="checkout_abandoned", reason="", field="channel", value="web")
+
+
+@pytest.mark.parametrize(("customers", "joins"), [(10, True), (9, False), (20, True)])
+def test_a_surge_joins_the_outbreak_that_half_of_its_customers_met(customers: int, joins: bool) -> None:
+    assert (outbreak_to_join(ABANDONED, 20, [met(1, customers)]) is not None) is joins
+
+
+def test_of_several_it_joins_the_one_that_most_met_and_of_those_the_oldest() -> None:
+    known = [met(1, 12), met(2, 15, minute=2), met(3, 15, minute=1), met(4, 2)]
+    joined = outbreak_to_join(ABANDONED, 20, known)
+    assert joined is not None
+    assert joined.id == UUID(int=3)
+    assert outbreak_to_join(ABANDONED, 20, []) is None
+
+
+@pytest.mark.parametrize(
+    ("other", "elsewhere"),
+    [
+        (replace(DECLINES, field="channel", value="app"), True),
+        (replace(DECLINES, field="channel", value="web"), False),
+        (replace(DECLINES, field="product", value="app"), False),
+        (replace(DECLINES, reason="billing"), False),
+    ],
+)
+def test_it_joins_none_that_is_elsewhere(other: OutbreakKey, elsewhere: bool) -> None:
+    assert (outbreak_to_join(ABANDONED, 20, [met(1, 20, DECLINES, other)]) is None) is elsewhere
+    reason = replace(ABANDONED, reason="delivery")
+    assert (outbreak_to_join(reason, 20, [met(1, 20, other)]) is None) is (elsewhere or bool(other.reason))

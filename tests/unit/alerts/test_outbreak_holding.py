@@ -91,15 +91,16 @@ def test_what_outlives_an_outbreak_is_handed_out_and_told() -> None:
 
 
 def test_what_was_told_before_is_folded_in_and_told_of_its_end_alone() -> None:
-    folded = fold(an_issue(told=TOLD), OUTBREAK, now=NOW)
+    folded = fold(an_issue(told=TOLD, rules=("a",)), OUTBREAK, {"a", "b"}, now=NOW)
     assert folded is not None
     worse = replace(folded.after, loud_severity=AlertSeverity.CRITICAL)
     assert decide(folded.after, worse, now=NOW, notify_on=DEFAULT_NOTIFY_ON).reason is NotificationReason.NOTHING_NEW
     released = hand_out(folded.after, now=NOW, why="over")
     assert released is not None
     assert not decide(folded.after, released.after, now=NOW, notify_on=DEFAULT_NOTIFY_ON).notify
-    assert fold(folded.after, OUTBREAK, now=NOW) is None
-    assert fold(an_issue(rules=("a", "b")), OUTBREAK, now=NOW) is None
+    assert fold(folded.after, OUTBREAK, {"a"}, now=NOW) is None
+    assert fold(an_issue(rules=("a", "c")), OUTBREAK, {"a", "b"}, now=NOW) is None
+    assert fold(an_issue(rules=("a", "b")), OUTBREAK, {"a", "b"}, now=NOW) is not None
 
 
 def test_an_outbreak_has_no_customer_and_is_at_least_high() -> None:
@@ -121,3 +122,22 @@ def test_its_counts_change_and_its_severity_follows_the_worst() -> None:
     assert (over.after.state, over.after.resolution, over.after.resolved_by) == (IssueState.RESOLVED, "over", "waymark")
     again = reopened_outbreak(over.after, facts(), NOW)
     assert (again.after.state, again.after.id) == (IssueState.OPEN, issue.id)
+
+
+def test_it_says_by_which_rules_customers_met_it_and_how_many_issues_outlive_it() -> None:
+    met = replace(facts(228, 131), rules={"payment_declines": 131, "checkout_abandoned": 97}, held=12)
+    change = counted_outbreak(opened().after, met, [], last_at=NOW, now=NOW)
+    assert change is not None
+    assert change.after.rules == ("payment_declines", "checkout_abandoned")
+    assert change.after.why is not None
+    assert change.after.why.en == (
+        "228 frictions of 131 customers (payment_declines 131, checkout_abandoned 97); "
+        "usual at this hour are 1.5 in five minutes."
+    )
+    over = counted_outbreak(change.after, replace(met, over_at=NOW), [], last_at=NOW, now=NOW)
+    assert over is not None
+    assert over.after.why is not None
+    assert over.after.why.en.endswith(
+        " 12 issues of its customers are still open; they come little by little, the most urgent first."
+    )
+    assert over.after.why.ko.endswith(" 고객 이슈 12건이 아직 열려 있으며, 급한 것부터 나누어 알려 드립니다.")

@@ -46,8 +46,9 @@ class OutbreakView(ResponseView):
     """An outbreak: its issue, when it was found and over, what it holds, and its trend."""
 
     issue: IssueView
-    opened_at: datetime = Field(description="When it was found; `issue.outbreak.started_at` is when it began.")
-    over_at: datetime | None = None
+    opened_at: datetime = Field(description="When it was found first; `issue.outbreak.started_at` is when it began.")
+    over_at: datetime | None = Field(None, description="When it was over last, if it is.")
+    episodes: int = Field(description="How often it came: one that flaps is one outbreak.")
     held: int = Field(description="Open issues that it holds; GET /v1/issues?outbreak=ID lists them.")
     trend: list[TrendPointView] = Field(description="The last sixty minutes in which any came.")
 
@@ -58,6 +59,7 @@ class OutbreakView(ResponseView):
             issue=IssueView.of(listed.issue),
             opened_at=listed.opened_at,
             over_at=listed.over_at,
+            episodes=listed.episodes,
             held=listed.held,
             trend=[TrendPointView(minute=minute, frictions=n) for minute, n in listed.trend],
         )
