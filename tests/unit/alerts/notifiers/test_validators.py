@@ -47,7 +47,7 @@ def test_slacks_models_take_the_blocks(kind: str, sample: str, language: str) ->
             check_blocks(document(request).get("blocks", []))
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(text=TEXTS)
 def test_slacks_models_take_blocks_of_any_text(text: str) -> None:
     [request] = rendered("slack_webhook", a_message(text, "opened"))
@@ -95,7 +95,7 @@ def test_the_schema_would_refuse_a_card_with_a_wrong_member() -> None:
     assert card_findings(wrong)
 
 
-@settings(max_examples=40)
+@settings(max_examples=40, deadline=None)
 @given(text=TEXTS)
 def test_cards_of_any_text_follow_the_schema_and_stay_small(text: str) -> None:
     [request] = rendered("teams_workflow", a_message(text, "updated"))
@@ -103,7 +103,7 @@ def test_cards_of_any_text_follow_the_schema_and_stay_small(text: str) -> None:
     assert card_findings(document(request)) == []
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(text=TEXTS)
 def test_an_email_of_any_text_is_read_back_as_it_was_and_has_no_header_of_others(text: str) -> None:
     [mail] = rendered("email", a_message(text, "opened"))
