@@ -11,6 +11,7 @@ pytest_plugins = (
     "tests.fixtures.logged_errors",
     "tests.fixtures.logging_state",
     "tests.fixtures.postgres",
+    "tests.fixtures.property_settings",
     "tests.fixtures.shared_data",
 )
 

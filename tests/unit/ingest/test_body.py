@@ -4,7 +4,7 @@ import zlib
 from collections.abc import Callable, Iterable
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from starlette.types import Message
 
@@ -76,7 +76,6 @@ async def test_an_encoded_body_is_inflated_however_it_is_cut(
     assert await body(*pieces, content_encoding=encoding) == text
 
 
-@settings(deadline=None)  # the machine may be busy
 @given(st.binary(max_size=500), st.sampled_from([gzip.compress, zlib.compress, raw_deflate]))
 async def test_inflating_undoes_deflating(text: bytes, pack: Callable[[bytes], bytes]) -> None:
     encoding = b"gzip" if pack is gzip.compress else b"deflate"

@@ -2,7 +2,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.ingest.reasons import RequestRefusal, RequestRefusedError, TouchpointRejection
@@ -165,7 +165,6 @@ def test_one_bad_touchpoint_does_not_spoil_the_list(bad: bytes) -> None:
     assert (read[0], type(read[1]), read[2]) == ({"id": "😀"}, ItemResult, {"id": "3"})
 
 
-@settings(deadline=None)  # the machine may be busy
 @given(objects)
 def test_what_json_can_say_without_nul_or_depth_is_read_as_it_is(thing: dict[str, Any]) -> None:
     wide = ItemLimits(items=1, item_bytes=100_000, depth=16)
@@ -178,7 +177,6 @@ def test_what_json_can_say_without_nul_or_depth_is_read_as_it_is(thing: dict[str
             assert read == thing
 
 
-@settings(deadline=None)  # the machine may be busy
 @given(st.lists(objects, min_size=1, max_size=4), st.sampled_from([None, 1]))
 def test_the_slices_of_a_list_are_its_items(things: list[dict[str, Any]], indent: int | None) -> None:
     limits = ItemLimits(items=4, item_bytes=100_000, depth=16)
@@ -187,7 +185,6 @@ def test_the_slices_of_a_list_are_its_items(things: list[dict[str, Any]], indent
     assert [json.loads(item) for item in items] == things
 
 
-@settings(deadline=None)  # the machine may be busy
 @given(st.binary(max_size=60))
 def test_any_bytes_are_an_envelope_or_refused(body: bytes) -> None:
     try:

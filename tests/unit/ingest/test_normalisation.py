@@ -2,7 +2,7 @@ import unicodedata
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.ingest.touchpoint.normalisation import compose, is_composed
@@ -41,7 +41,6 @@ def test_a_composed_document_is_known_at_a_glance(document: bytes, composed: boo
     assert is_composed(document) is composed
 
 
-@settings(deadline=None)  # the machine may be busy
 @given(st.text(max_size=20))
 def test_composing_makes_nfc(text: str) -> None:
     node = {"text": text}

@@ -1,7 +1,7 @@
 import phonenumbers
 import pytest
 from email_validator import validate_email
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.identifiers.spelling import (
@@ -255,7 +255,6 @@ def test_other_identifiers_are_trimmed_and_folded_to_nfkc(type_: str, sent: str,
 _words = st.text("abz019_+.-", min_size=1, max_size=12)
 
 
-@settings(deadline=None)  # the machine may be busy
 @given(_words, st.text("abz019.-", min_size=1, max_size=12), st.sampled_from(["com", "net", "org", "kr", "test"]))
 def test_the_short_way_for_addresses_agrees_with_the_validator(user: str, domain: str, top: str) -> None:
     address = f"{user}@{domain}.{top}"
@@ -263,7 +262,6 @@ def test_the_short_way_for_addresses_agrees_with_the_validator(user: str, domain
         assert validate_email(address, check_deliverability=False, test_environment=True).normalized == address
 
 
-@settings(deadline=None)  # the machine may be busy
 @given(st.from_regex(_KOREAN_MOBILE, fullmatch=True))
 def test_the_short_way_for_korean_mobiles_agrees_with_the_library(number: str) -> None:
     parsed = phonenumbers.parse(number, "KR")
@@ -272,7 +270,6 @@ def test_the_short_way_for_korean_mobiles_agrees_with_the_library(number: str) -
     assert phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164) == number
 
 
-@settings(deadline=None)  # the machine may be busy
 @given(st.sampled_from(["email", "phone", "customer_id", "cookie", "acme_id"]), st.text(max_size=30))
 def test_a_normal_identifier_is_its_own_normal_form(type_: str, value: str) -> None:
     once = normal(type_, value)
