@@ -83,6 +83,13 @@ class TimeQuality(StrEnum):
     RECEIVED = "received"
 
 
+class SentimentOrigin(StrEnum):
+    """Who said how a touchpoint feels, where its producer did not."""
+
+    LEXICON = "lexicon"
+    MODEL = "model"
+
+
 class Severity(StrEnum):
     """How bad a friction or an issue is, mildest first."""
 

@@ -15,7 +15,7 @@ import msgspec
 
 from schemas import cloudevents
 from schemas.codec import Codec, utc_text
-from schemas.vocabulary import Channel, Direction, Moment, MoneyDocument, ServiceLevel, TimeQuality
+from schemas.vocabulary import Channel, Direction, Moment, MoneyDocument, SentimentOrigin, ServiceLevel, TimeQuality
 
 SCHEMA = "touchpoint.v1"
 TOPIC = "touchpoints"
@@ -63,6 +63,7 @@ class _TouchpointFields(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
     sequence: int | None = None
     text: str | None = None
     sentiment: int | float | None = None
+    sentiment_by: SentimentOrigin | None = None
     score: ScoreDocument | None = None
     value: MoneyDocument | None = None
     service_level: ServiceLevel | None = None
@@ -76,8 +77,8 @@ class _TouchpointFields(msgspec.Struct, frozen=True, kw_only=True, omit_defaults
 class PostedTouchpoint(_TouchpointFields, frozen=True, kw_only=True, omit_defaults=True):
     """What POST takes: an identifier may be bare text, and what ingest adds may be absent.
 
-    `received_at`, `reported_at` and `time_quality` are ingest's to set and ignored when sent; `replay` needs a source
-    with the replay scope.
+    `received_at`, `reported_at` and `time_quality` are ingest's to set and ignored when sent; a `sentiment` with
+    `sentiment_by` is ingest's as well. `replay` needs a source with the replay scope.
     """
 
     customer: dict[str, str | IdentifierValue]

@@ -52,6 +52,8 @@ from services.ingest.protection.wrong_keys import WrongKeyLimiter
 from services.ingest.publish.dead_letters import DeadLetterWriter
 from services.ingest.publish.duplicates import DuplicateMemory
 from services.ingest.publish.intake import TouchpointIntake
+from services.ingest.sentiment.estimator import SentimentEstimator
+from services.ingest.sentiment.sentiment_filler import SentimentFiller
 from services.ingest.settings import IngestProcessSettings, IngestSettings
 from services.ingest.sources.source_keys import SourceKeys, SourceKeyStore
 from services.ingest.sources.source_store import SourceStore
@@ -160,8 +162,7 @@ class IngestProcess:
         secret = settings.privacy_secret.get_secret_value().encode()
         self.suppressions = Suppressions(self.metrics, secret, refresh_s=settings.keys_refresh_s)
         limits = _item_limits(settings)
-        screen = _screen(settings, files.policy, self.suppressions)
-        self.intake = self._intake(settings, publisher, rates, screen, clock, fresh_id)
+        self.intake = self._intake(settings, publisher, rates, files, clock, fresh_id)
         self._admission = _admission(settings, self.metrics)
         self._body = _body_limits(settings)
         where = binding_context(settings, files.systems)
@@ -180,10 +181,11 @@ class IngestProcess:
         settings: IngestSettings,
         publisher: RecordPublisher,
         rates: RateLimiter,
-        screen: PrivacyScreen,
+        files: CompanyFiles,
         clock: Clock,
         fresh_id: Callable[[], UUID],
     ) -> TouchpointIntake:
+        screen = _screen(settings, files.policy, self.suppressions)
         return TouchpointIntake(
             publisher=publisher,
             dead_letters=DeadLetterWriter(
@@ -200,6 +202,7 @@ class IngestProcess:
             key_secret=settings.key_secret.get_secret_value().encode(),
             rates=rates,
             clocks=DeviceClocks(_timing_rules(settings)),
+            sentiment=SentimentFiller(None if files.lexicon is None else SentimentEstimator(files.lexicon)),
             screen=screen,
             duplicates=DuplicateMemory(settings.remembered_ids),
             logbook=self.inspector.logbook,

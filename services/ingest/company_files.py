@@ -1,4 +1,4 @@
-"""A company's own files, its privacy policy and its channel systems, read and checked before anything starts."""
+"""A company's own files, its privacy policy, channel systems and words, read and checked before anything starts."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,16 +8,23 @@ from typing import Self
 from services.ingest.forms.webhooks.mapping import system_files
 from services.ingest.forms.webhooks.mapping.delivery_mapper import DeliveryMapper
 from services.ingest.privacy.policy import PrivacyPolicy, PrivacyPolicyError
+from services.ingest.sentiment import lexicon_file
+from services.ingest.sentiment.lexicon import Lexicon
+from services.ingest.sentiment.lexicon_file import LexiconFileError
 from services.ingest.settings import IngestSettings
 from services.runtime.settings import SettingsError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CompanyFiles:
-    """The parsed files: `systems` are the shipped ones, with the company's own in place of those of the same name."""
+    """The parsed files: `systems` are the shipped ones, with the company's own in place of those of the same name.
+
+    `lexicon` is the shipped one with the company's own over it, None if no sentiment is computed.
+    """
 
     policy: PrivacyPolicy
     systems: Mapping[str, DeliveryMapper]
+    lexicon: Lexicon | None
 
     @classmethod
     def read(cls, settings: IngestSettings) -> Self:
@@ -29,9 +36,14 @@ class CompanyFiles:
         except system_files.SystemFilesError as error:
             variable = IngestSettings.variable_of("systems")
             problems += [f"{variable}: {problem}" for problem in error.problems]
+        lexicon = None
+        try:
+            lexicon = lexicon_file.load(settings.sentiment) if settings.sentiment_from_text else None
+        except LexiconFileError as error:
+            problems += [f"{IngestSettings.variable_of('sentiment')}: {problem}" for problem in error.problems]
         if problems:
             raise SettingsError(problems)
-        return cls(policy=policy, systems=systems)
+        return cls(policy=policy, systems=systems, lexicon=lexicon)
 
 
 def read_policy(settings: IngestSettings) -> tuple[PrivacyPolicy, list[str]]:

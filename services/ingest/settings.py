@@ -102,6 +102,12 @@ class IngestSettings(Settings):
         description="Keys of what the policy encrypts, comma separated, 32 characters or more; the first encrypts, "
         "every one opens.",
     )
+    sentiment_from_text: bool = Field(
+        True, description="Whether ingest computes `sentiment` from what customers write, where producers say none."
+    )
+    sentiment: value_forms.FileName = Field(
+        "", description="YAML file with words of your own for that, laid over those that are shipped."
+    )
     keys_refresh_s: float = Field(
         5.0, gt=0, description="Seconds between readings of the source keys: how long a revoked one lives."
     )

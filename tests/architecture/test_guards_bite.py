@@ -91,6 +91,7 @@ _SMUGGLED = [
     ("ingest-mapping", "services/ingest/forms/mapping/stray.py", "import schemas"),
     ("ingest-systems", "services/ingest/forms/webhooks/mapping/stray.py", "import schemas"),
     ("ingest-inspector", "services/ingest/inspector/logbook.py", "import services.ingest.inspector.rendering"),
+    ("ingest-sentiment", "services/ingest/sentiment/lexicon.py", "import services.ingest.sentiment.estimator"),
     ("ingest-decisions", "services/ingest/touchpoint/acceptance.py", "import services.ingest.metrics"),
     ("journey", "services/journey/store/customers.py", "import services.journey.apply.applier"),
     ("journey", "services/journey/helpers.py", "import schemas"),

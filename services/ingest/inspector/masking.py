@@ -21,7 +21,7 @@ Structure = str | dict[str, Any] | list[Any]
 _OPEN = frozenset(
     {"channel", "kind", "direction", "outcome", "reason", "service_level", "queue", "source", "replay"}
     | {"occurred_at", "received_at", "sent_at", "reported_at", "due_at", "time_quality"}
-    | {"wait_s", "duration_s", "hold_s", "transfers", "sequence", "sentiment", "score", "value"}
+    | {"wait_s", "duration_s", "hold_s", "transfers", "sequence", "sentiment", "sentiment_by", "score", "value"}
 )
 """Members of an accepted touchpoint whose values are facts about the contact, not about the person."""
 

@@ -40,8 +40,11 @@ class PolicyApplier:
             return reject(
                 TouchpointRejection.NO_USABLE_IDENTIFIER, id_=found.id, field="customer", dropped=accepted.dropped
             )
+        unheard = rules.text is PrivacyTreatment.DROP and found.sentiment_by is not None  # nothing of it is to be known
         touchpoint = msgspec.structs.replace(
             found,
+            sentiment=None if unheard else found.sentiment,
+            sentiment_by=None if unheard else found.sentiment_by,
             customer=customer,
             agent=self._member("agent", found.agent, rules.agent),
             text=self._member("text", found.text, rules.text),

@@ -22,6 +22,7 @@ from services.ingest.publish.duplicates import DuplicateMemory, payload_digest
 from services.ingest.publish.intake_request import IntakeRequest
 from services.ingest.reasons import OUTCOMES, ItemOutcome, UnavailabilityReason
 from services.ingest.results.item_result import ItemResult, MemberRepair
+from services.ingest.sentiment.sentiment_filler import SentimentFiller
 from services.ingest.sources.source import Source
 from services.ingest.timing.device_clocks import DeviceClocks
 from services.ingest.timing.touchpoint_time import TouchpointTime, time_of_receipt
@@ -64,6 +65,7 @@ class TouchpointIntake:
     key_secret: bytes
     rates: RateLimiter
     clocks: DeviceClocks
+    sentiment: SentimentFiller
     screen: PrivacyScreen
     duplicates: DuplicateMemory
     logbook: Logbook
@@ -125,7 +127,7 @@ class TouchpointIntake:
         timed = self._time(read, source, now, undated=undated)
         decided = acceptance.accept(read, source, timed, now, self.rules)
         if isinstance(decided, AcceptedTouchpoint):
-            decided = self.screen.screen(decided)
+            decided = self.screen.screen(self.sentiment.fill(decided))
         if isinstance(decided, ItemResult):
             return decided
         result = ItemResult(outcome=ItemOutcome.ACCEPTED, id=read.id, dropped=decided.dropped, repairs=repairs)

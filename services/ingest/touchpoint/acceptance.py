@@ -77,7 +77,7 @@ def _normal(
         agent=posted.agent,
         sequence=posted.sequence,
         text=posted.text,
-        sentiment=posted.sentiment,
+        sentiment=posted.sentiment if posted.sentiment_by is None else None,
         score=posted.score,
         value=posted.value,
         service_level=posted.service_level,

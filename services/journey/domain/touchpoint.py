@@ -46,7 +46,10 @@ class MonetaryValue(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Touchpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, gc=False):
-    """One contact of one customer with the company. Durations (`…_s`) are seconds; `sentiment` is -1 to 1."""
+    """One contact of one customer with the company. Durations (`…_s`) are seconds; `sentiment` is -1 to 1.
+
+    `sentiment_by` says who computed the sentiment, None if its producer gave it.
+    """
 
     source: str
     id: str
@@ -69,6 +72,7 @@ class Touchpoint(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, 
     sequence: int | None = None
     text: str | None = None
     sentiment: int | float | None = None
+    sentiment_by: str | None = None
     score: SurveyScore | None = None
     value: MonetaryValue | None = None
     service_level: str | None = None
@@ -130,10 +134,10 @@ _WITHOUT_FLOATS = frozenset({str, int, bool, type(None)})
 def fingerprint(touchpoint: Touchpoint) -> bytes:
     """Return 16 bytes that are equal for equal content. What transport adds does not count.
 
-    Transport adds `received_at`, `replay`, and every time but the one that the producer said: a message that is sent
-    again has another `sent_at`, and its clock offset may have become known in between. Numbers are compared by value:
-    `1`, `1.0` and `1e0` are equal, and so are two ways to write one moment. For two touchpoints with the same key, an
-    equal fingerprint means a duplicate and a different one a conflict.
+    Transport adds `received_at`, `replay`, a sentiment that ingest computed, and every time but the one that the
+    producer said: a message that is sent again has another `sent_at`, and its clock offset may have become known in
+    between. Numbers are compared by value: `1`, `1.0` and `1e0` are equal, and so are two ways to write one moment. For
+    two touchpoints with the same key, an equal fingerprint means a duplicate and a different one a conflict.
     """
     content = _content(touchpoint)
     if _may_hold_floats(content):
@@ -160,6 +164,8 @@ def _content(touchpoint: Touchpoint) -> Touchpoint:
         occurred_at=_utc(said),
         received_at=_utc(said),
         due_at=None if due_at is None else _utc(due_at),
+        sentiment=touchpoint.sentiment if touchpoint.sentiment_by is None else None,
+        sentiment_by=None,
         sent_at=None,
         reported_at=None,
         time_quality=None,

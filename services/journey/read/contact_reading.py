@@ -12,12 +12,13 @@ from services.journey.contact_catalogue import contact_policy
 from services.journey.domain.contacts.contact import Contact
 from services.journey.domain.contacts.contact_policy import ContactPolicy
 from services.journey.domain.contacts.contact_summary import summarize
+from services.journey.domain.contacts.sentiment_trend import sentiment_trend
 from services.journey.domain.history import CustomerHistory
 from services.journey.domain.touchpoint import OrderKey, RecordedTouchpoint, Touchpoint, TouchpointKey, in_order
 from services.journey.read import view_rows
 from services.journey.read.snapshots import CustomerReference, absorbed, customer_of, snapshot, stay
 from services.journey.read.timeline import TimelineOrder, TimelinePart, TimelinePosition, frictions_about
-from services.journey.read.views import ContactView, FrictionView, TouchpointRefView
+from services.journey.read.views import ContactView, FrictionView, SentimentTrendView, TouchpointRefView
 from services.runtime.postgres.pools import Connection, Pool
 
 MOST_TOUCHPOINTS: Final = 10_000
@@ -174,6 +175,7 @@ def _view(
         turn_count=said.turns,
         first_reply_after_s=None if reply is None else reply.total_seconds(),
         handed_over_at=said.handed_over_at,
+        sentiment=_trend(contact, policy),
         wait_s=view.wait_s,
         duration_s=view.duration_s,
         transfers=view.transfers,
@@ -181,6 +183,19 @@ def _view(
         touchpoints=[_ref(one.key) for one in contact.everything[:MOST_NAMED]],
         journey_id=journey_id,
         friction_ids=list(frictions),
+    )
+
+
+def _trend(contact: Contact, policy: ContactPolicy) -> SentimentTrendView | None:
+    trend = sentiment_trend(contact, policy)
+    if trend is None:
+        return None
+    return SentimentTrendView(
+        messages=trend.messages,
+        computed=trend.computed,
+        first_half=round(trend.first_half, 2),
+        second_half=round(trend.second_half, 2),
+        change=round(trend.second_half - trend.first_half, 2),
     )
 
 

@@ -133,6 +133,8 @@ def touchpoint(row: Row, frictions_of: FrictionsOf) -> TimelineTouchpointView:
         transfers=stored.transfers,
         due_at=stored.due_at,
         text=stored.text,
+        sentiment=stored.sentiment,
+        sentiment_by=stored.sentiment_by,
         sealed_text=_sealed_text(stored.attributes.get(touchpoint_v1.SEALED_TEXT)),
         refs=stored.refs,
         late=row["late"],

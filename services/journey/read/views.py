@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 from schemas.codec import utc_text
 from schemas.documents.friction import FrictionDocumentState as FrictionState
 from schemas.documents.journey import JourneyEndName
-from schemas.vocabulary import Channel, Direction, ServiceLevel, Severity, TimeQuality
+from schemas.vocabulary import Channel, Direction, SentimentOrigin, ServiceLevel, Severity, TimeQuality
 
 Instant = Annotated[datetime, PlainSerializer(utc_text, return_type=str, when_used="json")]
 """A moment, always written in UTC with microseconds: `2026-11-22T00:15:00.000000Z`."""
@@ -176,6 +176,10 @@ class TimelineTouchpointView(FrozenView):
     transfers: int | None = Field(None, description="How often the customer was passed on.", examples=[2])
     due_at: Instant | None = Field(None, description="By when what was promised is due.")
     text: str | None = Field(None, description="What was said, where the source sends it.")
+    sentiment: float | None = Field(None, description="How it feels, -1 (very bad) to 1 (very good).", examples=[-0.6])
+    sentiment_by: SentimentOrigin | None = Field(
+        None, description="Who says so: absent is its producer; `lexicon` and `model` are ours, computed from the text."
+    )
     sealed_text: str | list[str] | None = Field(
         None, description="What was said, encrypted when it came in; `waymark privacy open` opens it."
     )
@@ -210,6 +214,18 @@ class TimelinePageView(FrozenView):
     next_cursor: str | None = Field(None, description="Ask with it for the next page; absent on the last.")
 
 
+class SentimentTrendView(FrozenView):
+    """How the mood of the customer's messages went in one contact, from the first half of them to the second."""
+
+    messages: int = Field(description="Messages of the customer whose sentiment is known, two or more.", examples=[4])
+    computed: int = Field(description="How many of these sentiments are ours, computed from the text.", examples=[4])
+    first_half: float = Field(
+        description="Mean of the first half, -1 to 1; the middle one of an odd number is in none."
+    )
+    second_half: float = Field(description="Mean of the second half, -1 to 1.", examples=[-0.55])
+    change: float = Field(description="`second_half` - `first_half`: below 0 it soured.", examples=[-0.8])
+
+
 class ContactView(FrozenView):
     """One conversation of the customer with the company: a call, a visit, a chat, messages to and fro."""
 
@@ -230,6 +246,9 @@ class ContactView(FrozenView):
         None, description="Seconds from `contacted_at` until we first answered, a bot or a person.", examples=[41.5]
     )
     handed_over_at: Instant | None = Field(None, description="When a bot gave it to a person.")
+    sentiment: SentimentTrendView | None = Field(
+        None, description="How the mood went; absent with fewer than two messages of the customer that tell one."
+    )
     wait_s: float | None = Field(None, description="Most seconds that a touchpoint of it says they waited.")
     duration_s: float | None = Field(None, description="Most seconds that a touchpoint of it says it lasted.")
     transfers: int | None = Field(None, description="How often the customer was passed on.", examples=[2])

@@ -109,6 +109,7 @@ def test_nothing_that_was_posted_is_forgotten() -> None:
         "sent_at": NOW,
         "received_at": NOW,
         "source": "import",
+        "sentiment_by": None,
     }
     normal = {
         name: getattr(found.touchpoint, name) for name in TouchpointDocument.__struct_fields__ if name != "customer"

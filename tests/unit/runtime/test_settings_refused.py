@@ -21,7 +21,7 @@ CLOSED = [
 WRONG = {
     **dict.fromkeys(("host",), ("서울", "a b", "http://127.0.0.1", "10.0.0.300", "127.0.0.1:80", "a..b", "-x")),
     **dict.fromkeys(
-        ("rules", "privacy", "kafka_ca_file", "kafka_cert_file", "kafka_key_file", "secret_keys_file"),
+        ("rules", "privacy", "sentiment", "kafka_ca_file", "kafka_cert_file", "kafka_key_file", "secret_keys_file"),
         ("/nowhere/f", "/", "없음"),
     ),
     **dict.fromkeys(("systems", "secrets_dir"), ("/nowhere/folder", __file__)),

@@ -12,7 +12,7 @@ from schemas.vocabulary import MoneyDocument
 from services.ingest.forms.mapping.faults import MappingRuleError
 
 REQUIRED: Final = frozenset({"id", "occurred_at", "channel", "kind", "customer"})
-IGNORED: Final = frozenset({"reported_at", "time_quality"})
+IGNORED: Final = frozenset({"reported_at", "time_quality", "sentiment_by"})
 """Members that ingest sets itself and ignores when they are sent; the files of channel systems may say them."""
 
 MEMBERS: Final = frozenset(PostedTouchpoint.__struct_fields__) - {"source", "received_at", "replay"} - IGNORED

@@ -68,6 +68,12 @@ def test_the_order_of_members_does_not_change_the_fingerprint() -> None:
             {"occurred_at": at(9), "time_quality": "received"},
             id="without a time of its own",
         ),
+        pytest.param({}, {"sentiment": -0.6, "sentiment_by": "lexicon"}, id="a sentiment of ours"),
+        pytest.param(
+            {"sentiment": 0.1, "sentiment_by": "model"},
+            {"sentiment": -0.6, "sentiment_by": "lexicon"},
+            id="by other words",
+        ),
     ],
 )
 def test_a_touchpoint_sent_again_by_a_clock_that_is_known_better_is_the_same(
