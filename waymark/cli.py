@@ -14,6 +14,7 @@ from waymark.customer import customer_command
 from waymark.dead_letters import dlq_command
 from waymark.demo import demo_command
 from waymark.doctor import doctor_command
+from waymark.effort import effort_command
 from waymark.funnels import funnels_command
 from waymark.identity import identity_command
 from waymark.imports import import_command
@@ -73,6 +74,7 @@ for module in (
     digest_command,
     paths_command,
     funnels_command,
+    effort_command,
     keys_command,
     rules_command,
     journeys_command,

@@ -1,6 +1,6 @@
 """Has several processes judge the stored customers, page by page. It writes nothing.
 
-What is judged is left to a `PageTask`: a backtest, or what came before a rule's frictions.
+What is judged is left to a `PageTask`: a backtest, what came before a rule's frictions, or effort against answers.
 
 Each page is read in one snapshot, so every customer is seen as one transaction left it; the whole need not be.
 """
@@ -72,7 +72,7 @@ class Judge(Protocol[T_co]):
 class PageTask(Protocol[T_co]):
     """What is to be done with each page. It goes to every process, and is equal where it says the same."""
 
-    def judge(self, rulebook: Rulebook, policy: ProjectionPolicy, window: BacktestWindow) -> Judge[T_co]:
+    def judge(self, rulebook: Rulebook, policy: ProjectionPolicy, window: BacktestWindow, /) -> Judge[T_co]:
         """Return who judges the pages of customers."""
         ...
 

@@ -1,0 +1,1 @@
+"""`waymark effort`: whether effort scores agree with what customers answer when they are asked."""
