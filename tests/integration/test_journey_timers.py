@@ -4,10 +4,14 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 import pytest_asyncio
 
 from services.journey.consume import progress
+from services.journey.domain.rules.book import Rulebook
+from services.journey.domain.rules.shapes.response import ResponseRule
+from services.journey.rulebook import rules_file
 from services.runtime.postgres.pools import acquire
 from tests.fixtures.journey_bench import JourneyBench, at, open_bench, touchpoint
 
@@ -144,3 +148,38 @@ async def test_a_timer_that_fired_stays_fired_when_its_promise_comes_again(bench
     await read_up_to(bench, 90)
     assert await bench.timers.once() == 0
     assert await missed(bench) == ["detected"]
+
+
+UNANSWERED = Rulebook(
+    [
+        msgspec.structs.replace(one, enabled=True, active_time_interval=None)  # the story is always that of today
+        for one in rules_file.load().rules
+        if isinstance(one, ResponseRule)
+    ]
+)
+
+
+async def unanswered(bench: JourneyBench) -> list[tuple[str, str]]:
+    rows = await bench.rows("SELECT rule, state FROM journey.frictions WHERE rule LIKE 'no\\_%' ORDER BY detected_at")
+    return [(row["rule"], row["state"]) for row in rows]
+
+
+async def test_waits_for_replies_survive_the_end_of_the_worker(database: str) -> None:
+    """A worker reads the messages and ends; another one, that has seen none of them, says who waits."""
+    wrote: dict[str, Any] = {"kind": "message_received", "channel": "messenger", "direction": "inbound"}
+    said: dict[str, Any] = {"kind": "message_sent", "channel": "messenger", "direction": "outbound"}
+    async with open_bench(database, rules=UNANSWERED) as first:
+        first.log.append(0, touchpoint("ask", 0, **wrote))
+        first.log.append(0, touchpoint("reply", 5, **said))
+        first.log.append(0, touchpoint("more", 10, **wrote))
+        await first.apply()
+        await read_up_to(first, 60)
+        await first.timers.once()
+        assert await unanswered(first) == []
+    async with open_bench(database, rules=UNANSWERED) as second:
+        await read_up_to(second, 76)  # due 10 + 60, and 5 for late records
+        assert await second.timers.once() == 1
+        assert await unanswered(second) == [("no_next_reply", "detected")]
+        second.log.append(1, touchpoint("late", 30, received_at=at(80), **said))
+        await second.apply()
+        assert await unanswered(second) == [("no_next_reply", "retracted")]

@@ -36,7 +36,7 @@ WORDS: Final = {"en": "x", "ko": "엑스"}
 
 def a_rule(random: Random, number: int) -> Json:
     """A rule as a rules file has it."""
-    shape = random.choice((_count, _steps, _steps, _pattern, _threshold, _threshold, _absence))(random)
+    shape = random.choice((_count, _steps, _steps, _pattern, _threshold, _threshold, _absence, _response))(random)
     rule = {"id": f"odd_{number}", "severity": "low", "title": WORDS, "explanation": WORDS, **shape}
     if random.random() < 0.2:
         rule["cooldown"] = random.choice(TIMES)
@@ -55,6 +55,8 @@ def _parameters(random: Random, rule: Json) -> Json:
         others["at_least"] = random.randint(1, 4)
     times = ("15m", "1h", "9h", "30h") if "active_time_interval" in rule else TIMES
     others |= {member: random.choice(times) for member in ("within", "grace") if member in rule}
+    if rule["shape"] == "response":
+        others["within_by_channel"] = {random.choice(VALUES["channel"]): random.choice(times)}
     names = random.sample(sorted(others), random.randint(1, len(others)))
     return {name: others[name] for name in names}
 
@@ -104,6 +106,18 @@ def _absence(random: Random) -> Json:
         due |= {"pauses": _matcher(random), "resumes": _matcher(random)}
     rule = {"shape": "absence", "after": _matcher(random), "expect": _matcher(random), **due}
     return rule | ({"same": random.sample(FIELDS, random.randint(1, 2))} if random.random() < 0.5 else {})
+
+
+def _response(random: Random) -> Json:
+    """Replies that the company or a bot might give, and any others."""
+    after = random.choice(({}, {"direction": "inbound"}, _matcher(random)))
+    expect = random.choice(({"kind": ["message_sent", "bot_replied", "call_ended"]}, _matcher(random)))
+    rule: Json = {"shape": "response", "reply": random.choice(("first", "next")), "after": after, "expect": expect}
+    hours = _hours(random) if random.random() < 0.3 else {}
+    times = ("15m", "1h", "9h", "30h") if hours else TIMES
+    channels = {channel: random.choice(times) for channel in random.sample(("phone", "chat", "email", "messenger"), 3)}
+    rule |= random.choice(({"within": random.choice(times)}, {"within_by_channel": channels}))
+    return rule | hours | ({"same": random.sample(FIELDS, random.randint(1, 2))} if random.random() < 0.4 else {})
 
 
 def _hours(random: Random) -> Json:

@@ -42,6 +42,8 @@ class Unit:
     """Of a contact."""
 
     order: tuple[Any, ...]
+    parts: tuple[Key, ...] = ()
+    """Of a contact: every touchpoint of its conversation."""
 
     @property
     def at(self) -> int:
@@ -90,6 +92,7 @@ def _contacts(facts: Sequence[Fact]) -> list[Unit]:
             fact=one.first,
             interaction=one.interaction,
             order=one.order,
+            parts=tuple(each.key for each in one.everything),
         )
         for one in contacts(list(facts))
     ]
@@ -122,12 +125,20 @@ def find(rule: Json, who: Customer) -> dict[str, tuple[Key, ...]]:
 
 def _by_level(rule: Json, who: Customer) -> Iterable[tuple[Json, Said]]:
     """What the rule says of each anchor in the wording of the anchor's service level."""
-    wordings = {level: {**rule, **members} for level, members in rule.get("by_service_level", {}).items()}
+    wordings = {level: _wording(rule, members) for level, members in rule.get("by_service_level", {}).items()}
     for level, wording in [(None, rule), *wordings.items()]:
         for one in BY_SHAPE[rule["shape"]](wording, who):
             of_anchor = one.anchor.doc.get("service_level")
             if (of_anchor if of_anchor in wordings else None) == level:
                 yield wording, one
+
+
+def _wording(rule: Json, members: Json) -> Json:
+    """The rule with what a level says otherwise; of the channels, each by itself."""
+    merged = {**rule, **members}
+    if "within_by_channel" in merged:
+        merged["within_by_channel"] = {**rule.get("within_by_channel", {}), **members.get("within_by_channel", {})}
+    return merged
 
 
 def _restrained(said: Iterable[tuple[Json, Said]]) -> list[Said]:
@@ -287,11 +298,34 @@ def _stops(rule: Json, arming: Unit, who: Customer) -> list[tuple[int, bool]]:
     return stops
 
 
+def _response(rule: Json, who: Customer) -> Iterable[Said]:
+    taken = {key for one in who.contacts for key in one.parts}
+    for contact in who.contacts:
+        same = _agreed(rule, contact)
+        own = [one for one in who.touchpoints if one.fact.key in contact.parts]
+        asks = [one for one in own if matches(rule["after"], one.doc) and not matches(rule["expect"], one.doc)]
+        replies = [
+            one
+            for one in who.touchpoints
+            if (one in own or one.fact.key not in taken) and matches(rule["expect"], one.doc) and same(one)
+        ]
+        for ask in asks:
+            before = [one.at for one in replies if asks[0].at <= one.at < ask.at]
+            asked = [one for one in asks if one.order < ask.order and (not before or one.at > max(before))]
+            within = rule.get("within_by_channel", {}).get(ask.doc["channel"], rule.get("within"))
+            if asked or within is None or rule["reply"] != ("next" if before else "first"):
+                continue
+            due = business_clock.due(rule.get("active_time_interval"), (), ask.at, duration(within))
+            if due is not None and not any(ask.at <= one.at <= due for one in replies):
+                yield Said(anchor=ask, evidence=[ask])
+
+
 BY_SHAPE: Final[dict[str, Callable[[Json, Customer], Iterable[Said]]]] = {
     "count": _count,
     "sequence": _sequence,
     "threshold": _threshold,
     "absence": _absence,
+    "response": _response,
 }
 """What each shape says of a customer."""
 

@@ -27,7 +27,17 @@ class CustomerHistory:
     ids of the timers that have fired.
     """
 
-    __slots__ = ("_levels", "by_kind", "contacts", "fired", "journey_of", "recorded", "timelines", "units")
+    __slots__ = (
+        "_contact_of",
+        "_levels",
+        "by_kind",
+        "contacts",
+        "fired",
+        "journey_of",
+        "recorded",
+        "timelines",
+        "units",
+    )
 
     def __init__(
         self, recorded: Iterable[RecordedTouchpoint], policy: ContactPolicy, fired: Collection[UUID] = ()
@@ -38,6 +48,7 @@ class CustomerHistory:
         self.journey_of: Sequence[int] = ()
         self.timelines: dict[int, tuple[TimelineEntry, ...]] = {}
         self._levels: list[str | None] | None = None
+        self._contact_of: dict[int, Contact] | None = None
         self.by_kind: dict[str, list[CountedUnit]] = {}
         walk = ConversationWalk(policy)
         roles, by_kind = policy.roles, self.by_kind
@@ -70,6 +81,13 @@ class CustomerHistory:
             else contact
             for contact in self.contacts
         ]
+
+    def contact_of(self, position: int) -> Contact | None:
+        """Return the contact that the touchpoint at `position` is part of; None if it is part of none."""
+        if self._contact_of is None:
+            places = {id(unit.at): unit.position for unit in self.units}  # a contact holds these very touchpoints
+            self._contact_of = {places[id(one)]: each for each in self.contacts for one in each.everything}
+        return self._contact_of.get(position)
 
     def service_level_at(self, position: int) -> str | None:
         """Return the last service level known at or before `position`."""

@@ -82,3 +82,6 @@ def _in_days(rule: Mapping[str, Any]) -> Iterator[str]:
         for member in ("within", "grace"):
             if isinstance(text := members.get(member), str) and _DAYS.search(text):
                 yield f"{place}{member}"
+        for channel, text in members.get("within_by_channel", {}).items():
+            if _DAYS.search(text):
+                yield f"{place}within_by_channel.{channel}"

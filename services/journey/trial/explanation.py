@@ -25,6 +25,7 @@ from services.journey.domain.rules.rule_checks import at_level
 from services.journey.domain.rules.shapes.absence import AbsenceRule
 from services.journey.domain.rules.shapes.count import CountRule
 from services.journey.domain.rules.shapes.registry import AnyRule
+from services.journey.domain.rules.shapes.response import ResponseRule
 from services.journey.domain.rules.shapes.sequence import SequenceRule
 from services.journey.domain.rules.shapes.threshold import ThresholdLimit, ThresholdRule
 from services.journey.domain.rules.units import UnitPicker
@@ -112,7 +113,7 @@ def _looked_at(rule: AnyRule, history: CustomerHistory) -> tuple[int, int]:
             matcher, contacts = first.of, first.contacts
         case SequenceRule():
             matcher, contacts = rule.of, False
-        case AbsenceRule():
+        case AbsenceRule() | ResponseRule():
             matcher, contacts = rule.after, False
         case _:
             assert_never(rule)
@@ -130,6 +131,8 @@ def _conditions(rule: AnyRule, history: CustomerHistory) -> Iterator[ConditionEx
             yield from _of_threshold(rule, history)
         case AbsenceRule():
             yield from _of_absence(rule, history)
+        case ResponseRule():
+            yield from _of_follow_up(rule, history)
         case _:
             assert_never(rule)
 
@@ -196,6 +199,10 @@ def _of_absence(rule: AbsenceRule, history: CustomerHistory) -> Iterator[Conditi
     if rule.pauses is not None:
         holds = not _fires(_with(rule, pauses=None, resumes=None), history)
         yield ConditionExplanation(member="pauses", wanted=_text(rule.pauses), holds=holds)
+    yield from _of_follow_up(rule, history)
+
+
+def _of_follow_up(rule: AbsenceRule | ResponseRule, history: CustomerHistory) -> Iterator[ConditionExplanation]:
     never = _with(rule, expect={"kind": "\x00"})
     unfollowed = _candidates(never, history)
     yield ConditionExplanation(
@@ -209,12 +216,17 @@ def _of_absence(rule: AbsenceRule, history: CustomerHistory) -> Iterator[Conditi
     )
 
 
-def _follow_ups(rule: AbsenceRule, waited: Sequence[FindingCandidate], history: CustomerHistory) -> str | None:
+def _follow_ups(
+    rule: AbsenceRule | ResponseRule, waited: Sequence[FindingCandidate], history: CustomerHistory
+) -> str | None:
     """Return the times of the follow-ups that came in time, of the latest arming touchpoint."""
     if not waited:
         return None
     last = waited[-1]
     follow_ups = UnitPicker(rule.expect).pick(history)
+    if isinstance(rule, ResponseRule):
+        places = (None, history.contact_of(last.anchor.position))
+        follow_ups = [unit for unit in follow_ups if history.contact_of(unit.position) in places]
     times = [
         unit.time for unit in follow_ups if last.due_at is not None and last.anchor.time <= unit.time <= last.due_at
     ]

@@ -14,7 +14,7 @@ from services.journey.domain.touchpoint import RecordedTouchpoint
 from services.journey.rulebook import rules_file
 from services.journey.trial.case import findings_at
 from services.journey.trial.explanation import RuleExplanation, explain
-from tests.unit.journey.domain.making import DAYS, HOURS, POLICY, SHIPPED, a_rule, at, call, seen
+from tests.unit.journey.domain.making import DAYS, HOURS, POLICY, SHIPPED, a_rule, at, call, mail, note, seen
 
 RULES: dict[str, AnyRule] = {rule.id: rule for rule in SHIPPED.rules}
 LATER = at(30 * DAYS)
@@ -90,6 +90,18 @@ def test_an_absence_that_is_not_due_waits() -> None:
     assert [timer.armed_by for timer in explanation.waiting] == [("test", "a")]
     assert (explanation.fired, explanation.conditions) == ((), ())
     assert [one.at.id for one in told("callback_missed", promise, now=at(75)).fired] == ["a"]
+
+
+def test_a_reply_that_came_in_time_is_named_and_one_in_another_contact_is_not() -> None:
+    rules = a_rule(
+        shape="response", reply="first", after={"channel": "email"}, expect={"kind": "message_sent"}, within="4h"
+    )
+    chat = {"channel": "chat", "interaction_id": "c"}
+    elsewhere = [note("c", 1, "chat_started", **chat), seen("r", 2, "message_sent", **chat)]
+    sent = seen("s", 3, "message_sent", channel="email", direction="outbound")
+    said = explain(rules.rules[0], [mail("m"), *elsewhere, sent], at(60), POLICY)
+    [expect] = [one for one in said.conditions if one.member == "expect"]
+    assert (expect.holds, expect.found) == (False, at(3).isoformat())
 
 
 def test_what_is_looked_at_is_counted() -> None:

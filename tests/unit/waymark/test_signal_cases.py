@@ -83,13 +83,18 @@ def variants(rule: AnyRule) -> dict[str, AnyRule]:
     if within is not None:
         for seconds in (-1, 1):
             changed[f"within {seconds:+}s"] = {"within": within + timedelta(seconds=seconds)}
+    channels: dict[str, timedelta] = getattr(rule, "within_by_channel", {})
+    for channel, length in channels.items():
+        for seconds in (-1, 1):
+            moved = {**channels, channel: length + timedelta(seconds=seconds)}
+            changed[f"{channel} {seconds:+}s"] = {"within_by_channel": moved}
     if (at_least := getattr(rule, "at_least", None)) is not None:
         changed["at_least +1"] = {"at_least": at_least + 1}
     for limit in getattr(rule, "limits", ()):
         [side] = [name for name in ("gt", "gte", "lt", "lte") if getattr(limit, name) is not None]
         for more in (-1, 1):
-            moved = msgspec.structs.replace(limit, **{side: getattr(limit, side) + more})
-            changed[f"{side} {more:+}"] = {"limits": (moved,)}
+            other = msgspec.structs.replace(limit, **{side: getattr(limit, side) + more})
+            changed[f"{side} {more:+}"] = {"limits": (other,)}
     return {name: msgspec.structs.replace(rule, **members) for name, members in changed.items()}
 
 

@@ -60,6 +60,7 @@ class LevelParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
     at_least: int | None = None
     within: timedelta | None = None
+    within_by_channel: dict[str, timedelta] | None = None
     grace: timedelta | None = None
     cooldown: timedelta | None = None
     cap: FrictionCap | None = None

@@ -3,8 +3,9 @@
 What only one shape has is left to that shape, in its own words of `demand` and `positive`.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
+from difflib import get_close_matches
 from typing import TypeVar
 
 import msgspec
@@ -32,9 +33,16 @@ def check_shared(rule: Rule) -> None:
         positive("cap.within", rule.cap.within)
         demand(rule.cap.max >= 1, "cap.max is at least 1")
     for closing in rule.closes_when:
-        channels = (closing.channel,) if isinstance(closing.channel, str) else closing.channel
-        unknown = sorted(set(channels) - CHANNELS)
-        demand(not unknown, f"closes_when: {', '.join(unknown)} is no channel; there are {', '.join(sorted(CHANNELS))}")
+        check_channels("closes_when", (closing.channel,) if isinstance(closing.channel, str) else closing.channel)
+
+
+def check_channels(member: str, channels: Iterable[str]) -> None:
+    """Raise `InvalidRuleError` if one of `channels` is none; the message begins with the `member` that names it."""
+    for channel in channels:
+        if channel not in CHANNELS:
+            near = get_close_matches(channel, sorted(CHANNELS), n=1)
+            hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(sorted(CHANNELS))}"
+            raise InvalidRuleError(f"{member}: {channel} is no channel; {hint}")
 
 
 def at_level(rule: Shaped, level: str) -> Shaped:
@@ -48,6 +56,9 @@ def at_level(rule: Shaped, level: str) -> Shaped:
             name in rule.__struct_fields__,
             f"by_service_level.{level}.{name}: the shape {rule.__struct_config__.tag} has no {name}",
         )
+    channels = given.get("within_by_channel")
+    if channels is not None:  # a level says only the channels that it has otherwise
+        given["within_by_channel"] = {**getattr(rule, "within_by_channel", {}), **channels}
     return msgspec.structs.replace(rule, **given)
 
 
