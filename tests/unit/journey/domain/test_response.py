@@ -123,7 +123,7 @@ def test_channels_without_a_time_of_their_own_have_that_of_the_rule() -> None:
 
 def test_a_level_has_other_times_channel_by_channel() -> None:
     rules = a_rule(**FIRST, by_service_level={"premium": {"within_by_channel": {"messenger": "5m"}}})
-    premium = {"service_level": "premium"}
+    premium: dict[str, Any] = {"service_level": "premium"}
     assert waiting(note("a", **premium), mail("m", **premium), rules=rules) == [("a", 5), ("m", 240)]
     assert waiting(note("a"), mail("m"), rules=rules) == [("a", 20), ("m", 240)]
 

@@ -40,7 +40,7 @@ class ResponseRule(Rule, frozen=True, kw_only=True, tag="response"):
     after: Matcher
     expect: Matcher
     within: timedelta | None = None
-    within_by_channel: dict[str, timedelta] = {}
+    within_by_channel: dict[str, timedelta] = msgspec.field(default_factory=dict)
     same: tuple[str, ...] = ()
     active_time_interval: BusinessTime | None = None
     per: ClassVar[RuleScope] = RuleScope.CUSTOMER
