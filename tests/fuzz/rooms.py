@@ -15,10 +15,12 @@ from prometheus_client import CollectorRegistry
 from services.alerts.api.application import build as build_alerts
 from services.journey.api.api_settings import ApiSettings
 from services.journey.api.app import build as build_journey
+from services.journey.rulebook import rules_file
+from services.journey.versions import storing
 from services.runtime.clock import SystemClock
 from services.runtime.credentials.api_keys import KeyKind, mint
 from services.runtime.http.server import serving
-from services.runtime.postgres.pools import acquire, close_pool, create_pool
+from services.runtime.postgres.pools import acquire, close_pool, create_pool, transaction
 from services.runtime.process.tasks import TaskOwner
 from tests.fixtures.alerts_engine import AlertsEngine, alerts_engine
 from tests.fixtures.alerts_service import a_friction, a_receiver, mint_keys
@@ -56,6 +58,8 @@ async def journey_room(database: str) -> AsyncIterator[Room]:
             *(key.key_id, key.secret_hash),
         )
     await _journey_rows(Rows(pool))
+    async with transaction(pool) as connection:
+        await storing.begin(connection, storing.first_rules(rules_file.resolve_file(), file=""), named=False)
     app = build_journey(pool, ApiSettings.load({}), SystemClock(), CollectorRegistry(), desk=desk_over(pool))
     customers = ("phone:%2B821012345678", "cookie:ck-1", f"id:{named('caller')}", f"id:{named('visitor')}")
     journeys = tuple(str(named(name)) for name in ("billing", "later", "oldest", "gone"))
@@ -68,7 +72,10 @@ async def journey_room(database: str) -> AsyncIterator[Room]:
             document = (await client.get("/openapi.json")).json()
             known = Known(key=key.text, ids=(*customers, *journeys), cursors=(*cursors, "MSAy"))
             yield Room(
-                port=port, document=document, known=known, values={"reference": customers, "journey_id": journeys}
+                port=port,
+                document=document,
+                known=known,
+                values={"reference": customers, "journey_id": journeys, "rule": ("long_wait",)},
             )
     finally:
         await close_pool(pool)

@@ -96,7 +96,7 @@ async def _read(customer: str) -> "tuple[Sequence[RecordedTouchpoint], datetime 
         )
     who = reference if isinstance(reference, UUID) else (reference.type, reference.values)
     async with open_transaction(target.postgres_direct or target.postgres) as connection:
-        found = await stored_histories.read_customer(connection, who)
+        found = await stored_histories.read_customer(connection, who, settings.history_touchpoints)
         since = await moments.conversations(connection)
     if found is None:
         raise CommandError(say("there is no such customer", "그런 고객이 없습니다"))

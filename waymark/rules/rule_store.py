@@ -1,7 +1,6 @@
 """What `waymark rules` reads and writes: files of people, and the versions in the database."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +8,10 @@ from services.journey.domain.rules.book import Rulebook
 from services.journey.domain.rules.edition import UnknownRule
 from services.journey.rulebook import rules_file, stored_rules
 from services.journey.rulebook.rules_file import ResolvedRules, RulesRefusedError
-from services.journey.store import frictions
-from services.journey.versions import policy_table, rule_changes, storing
+from services.journey.versions import rule_changes, rule_listing, storing
 from services.journey.versions.policy_table import PolicyKind, PolicyVersion
 from services.journey.versions.rule_changes import RuleChanges
+from services.journey.versions.rule_listing import RulesListing
 from services.journey.versions.storing import PolicyApplication
 from services.runtime.postgres.pools import Connection
 from waymark import policy_versions
@@ -67,43 +66,13 @@ def rules_in_force() -> Rulebook:
     return Rulebook([rule for rule in rules if not isinstance(rule, UnknownRule)])
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuleListing:
-    """A rule in force: since which version it says what it says, and how many of its frictions stand."""
-
-    rule: dict[str, Any]
-    since: PolicyVersion
-    frictions: int
-    failing: int
-
-
-def listing() -> tuple[PolicyVersion, list[RuleListing]]:
+def listing() -> RulesListing:
     """Return the version in force and its rules; raise `CommandError` if there is none."""
-
-    async def load(connection: Connection) -> tuple[list[PolicyVersion], dict[str, int], dict[str, int]]:
-        stored = await policy_table.load(connection, PolicyKind.RULES)
-        return stored, await frictions.standing(connection), await frictions.failing_rules(connection)
-
-    stored, standing, failing = policy_versions.run(load)
-    documents = [rule_changes.rules_in(one.document) for one in policy_versions.demand_any(PolicyKind.RULES, stored)]
-    rules = documents[-1]
-    return stored[-1], [
-        RuleListing(
-            rule=rule,
-            since=stored[_since(documents, id_)],
-            frictions=standing.get(id_, 0),
-            failing=failing.get(id_, 0),
-        )
-        for id_, rule in rules.items()
-    ]
-
-
-def _since(documents: Sequence[dict[str, dict[str, Any]]], id_: str) -> int:
-    """Return the place of the version since which the rule says what it says now."""
-    place = len(documents) - 1
-    while place > 0 and documents[place - 1].get(id_) == documents[-1][id_]:
-        place -= 1
-    return place
+    found = policy_versions.run(rule_listing.read)
+    if found is None:
+        policy_versions.demand_any(PolicyKind.RULES, [])
+    assert found is not None  # noqa: S101  `demand_any` has raised
+    return found
 
 
 def shipped_differs(version: PolicyVersion) -> RuleChanges:

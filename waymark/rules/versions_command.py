@@ -9,8 +9,10 @@ from waymark.options import AsJson, examples
 from waymark.user_name import user_name
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from services.journey.versions.rule_changes import RuleChanges
-    from waymark.rules.rule_store import RuleListing
+    from services.journey.versions.rule_listing import RuleListing
 
 File = Annotated[
     str, typer.Argument(metavar="FILE", help=say("A rules file, or `default`.", "규칙 파일 또는 default."))
@@ -77,7 +79,8 @@ def list_(*, as_json: AsJson = False) -> None:
     from waymark import policy_versions
     from waymark.rules import rule_store
 
-    version, rules = rule_store.listing()
+    listing = rule_store.listing()
+    version, rules = listing.version, listing.rules
     shipped = rule_store.shipped_differs(version)
     if as_json:
         print_json({**policy_versions.version_document(version), "rules": [_listed(one) for one in rules]})
@@ -249,7 +252,7 @@ def _listed(one: "RuleListing") -> dict[str, Any]:
     }
 
 
-def _table(rules: "list[RuleListing]") -> None:
+def _table(rules: "Sequence[RuleListing]") -> None:
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")

@@ -29,6 +29,7 @@ from services.journey.api.resources import (
     stream_resource,
 )
 from services.journey.api.resources.access import ReadApi
+from services.journey.api.rules import explanation_resource, rule_resource
 from services.journey.live.live_changes import LiveChanges
 from services.journey.past.past_reading import PastReader
 from services.journey.read.aggregates.funnel_reading import FunnelReader
@@ -65,7 +66,7 @@ WRITERS = 2
 
 DESCRIPTION = """
 What Waymark knows about customers and their journeys, for agents, dashboards and other systems. Nothing is changed
-here but who is who, by operators with an admin key.
+here but who is who, and the rules, by operators with an admin key.
 
 Send a reader, agent or admin key as `Authorization: Bearer wm_reader_…`. Times are RFC 3339; answers are in UTC with
 microseconds. Errors are problem documents (RFC 9457) with a stable `code` and a `message` that says what to do, in
@@ -76,6 +77,7 @@ TAGS = (
     {"name": "touchpoints", "description": "What became of what was published; asked by ingest."},
     {"name": "journeys", "description": "Stories towards one end, and how hard they were."},
     {"name": "identity", "description": "Why identifiers are one customer, and words of operators that change it."},
+    {"name": "rules", "description": "What friction is: the rules in force, their history, checking and applying."},
     {
         "name": "paths",
         "description": "How all customers together go from touchpoint to touchpoint, and stage to stage.",
@@ -110,6 +112,8 @@ def build(pool: Pool, settings: ApiSettings, clock: Clock, registry: CollectorRe
     for resource in (
         stream_resource,
         identity_resource,
+        rule_resource,
+        explanation_resource,
         customer_resource,
         journey_resource,
         path_resource,

@@ -30,7 +30,7 @@ class ReadAdmission:
 
     @property
     def is_admin(self) -> bool:
-        """Whether the caller may change who is who."""
+        """Whether the caller may change who is who, and the rules."""
         return self.granted and self.key is not None and self.key.kind.includes(KeyKind.ADMIN)
 
     @property

@@ -25,6 +25,9 @@ class ReadRefusal(StrEnum):
     CUSTOMERS_BUSY = "customers_busy"
     TOO_MANY_CONNECTED = "too_many_connected"
     NO_RULES_YET = "no_rules_yet"
+    RULE_UNKNOWN = "rule_unknown"
+    RULES_UNSOUND = "rules_unsound"
+    RULES_VERSION_UNKNOWN = "rules_version_unknown"
     IDENTIFIER_MALFORMED = "identifier_malformed"
     IDENTIFIER_BLOCKED = "identifier_blocked"
     CUSTOMER_UNKNOWN = "customer_unknown"
@@ -79,8 +82,8 @@ _SAID: Final = {
     ),
     ReadRefusal.ADMIN_NEEDED: _Said(
         status=403,
-        en="Who is who is changed with an admin key: `waymark keys create --role admin`.",
-        ko="고객 식별을 바꾸려면 admin 키가 필요합니다: `waymark keys create --role admin`.",
+        en="Who is who, and the rules, are changed with an admin key: `waymark keys create --role admin`.",
+        ko="고객 식별이나 규칙을 바꾸려면 admin 키가 필요합니다: `waymark keys create --role admin`.",
     ),
     ReadRefusal.PAIR_MALFORMED: _Said(
         status=400,
@@ -101,6 +104,21 @@ _SAID: Final = {
         status=503,
         en="No worker has stored its rules in this database yet: start one (`waymark serve journey`), then try again.",
         ko="이 데이터베이스에 규칙을 저장한 작업자가 아직 없습니다. `waymark serve journey`로 시작해 주세요.",
+    ),
+    ReadRefusal.RULE_UNKNOWN: _Said(
+        status=404,
+        en="There is no rule with this id in that version. `GET /v1/rules` lists them.",
+        ko="그 버전에 이 ID의 규칙이 없습니다. `GET /v1/rules`에서 목록을 볼 수 있습니다.",
+    ),
+    ReadRefusal.RULES_UNSOUND: _Said(
+        status=422,
+        en="These rules cannot be used, and nothing was changed. `POST /v1/rules/check` names every mistake.",
+        ko="사용할 수 없는 규칙이라 아무것도 바꾸지 않았습니다. `POST /v1/rules/check`가 잘못된 곳을 모두 알려 줍니다.",
+    ),
+    ReadRefusal.RULES_VERSION_UNKNOWN: _Said(
+        status=404,
+        en="There is no such version of the rules. `GET /v1/rules/history` lists them.",
+        ko="그런 규칙 버전이 없습니다. `GET /v1/rules/history`에서 목록을 볼 수 있습니다.",
     ),
     ReadRefusal.IDENTIFIER_MALFORMED: _Said(
         status=400,

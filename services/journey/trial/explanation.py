@@ -4,6 +4,7 @@ Every answer comes from the rule's own evaluator: a condition is asked about by 
 which the rule without it would fire. So an explanation cannot disagree with the rule. Pure.
 """
 
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
@@ -138,7 +139,10 @@ def _conditions(rule: AnyRule, history: CustomerHistory) -> Iterator[ConditionEx
 
 
 def _of_count(rule: CountRule, history: CustomerHistory) -> Iterator[ConditionExplanation]:
-    most = next((n for n in range(rule.at_least - 1, 0, -1) if _fires(_with(rule, at_least=n), history)), 0)
+    fewer = range(rule.at_least - 1, 0, -1)
+    # the fewer it needs, the sooner it fires: the first that does is found by halves
+    first = bisect_left(fewer, True, key=lambda n: _fires(_with(rule, at_least=n), history))
+    most = fewer[first] if first < len(fewer) else 0
     yield ConditionExplanation(member="at_least", wanted=str(rule.at_least), holds=most == 0, found=str(most))
     yield from _of_within(rule, history)
     yield from _of_shared(rule, history)

@@ -48,8 +48,9 @@ SELECT h.* FROM unnest($1::uuid[]) AS c (customer_id) CROSS JOIN LATERAL (
      WHERE t.customer_id = c.customer_id AND NOT t.late AND t.occurred_at < $2
      ORDER BY t.occurred_at DESC LIMIT $3) AS h"""
 
-_ALL = """
-SELECT payload, appended_at FROM journey.touchpoints WHERE customer_id = $1 AND NOT late"""
+_OF_ONE = """
+SELECT payload, appended_at FROM journey.touchpoints WHERE customer_id = $1 AND NOT late
+ ORDER BY occurred_at DESC LIMIT $2"""
 
 _FRICTIONS = """
 SELECT customer_id, payload FROM journey.frictions
@@ -74,12 +75,12 @@ async def read(
     ]
 
 
-async def read_customer(connection: Connection, who: CustomerReference) -> list[RecordedTouchpoint] | None:
-    """Return every touchpoint of one customer that counts, in no order; None if there is no such customer."""
+async def read_customer(connection: Connection, who: CustomerReference, latest: int) -> list[RecordedTouchpoint] | None:
+    """Return the `latest` touchpoints of one customer that count, in no order; None if there is no such customer."""
     customer = await customer_of(connection, who)
     if customer is None:
         return None
-    rows = await connection.fetch(_ALL, customer)
+    rows = await connection.fetch(_OF_ONE, customer, latest)
     return [
         RecordedTouchpoint(touchpoint=_DECODER.decode(row["payload"]), appended_at=row["appended_at"]) for row in rows
     ]

@@ -3,6 +3,9 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from typing import Annotated
+
+from fastapi import Depends, Request
 
 from services.journey.api.api_settings import ApiSettings
 from services.journey.operate.identity_desk import IdentityDesk, build_desk
@@ -51,3 +54,12 @@ class DeskOpener:
         """Close the pool if it was opened."""
         if self._desk is not None:
             await close_pool(self._desk.pool)
+
+
+def _opener(request: Request) -> DeskOpener:
+    opener = request.app.state.desk_opener
+    assert isinstance(opener, DeskOpener)  # noqa: S101  the application puts it there before the first request
+    return opener
+
+
+Opener = Annotated[DeskOpener, Depends(_opener)]

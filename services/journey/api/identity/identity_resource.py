@@ -5,12 +5,10 @@ from datetime import datetime
 from typing import Annotated, TypeVar
 from uuid import UUID
 
-from fastapi import Depends, Query, Request
-from fastapi.security import HTTPBearer
+from fastapi import Query
 
 from services.journey import policies
-from services.journey.api.authentication import ReadAdmission
-from services.journey.api.identity.desk_opener import DeskOpener
+from services.journey.api.identity.desk_opener import DeskOpener, Opener
 from services.journey.api.identity.identity_views import (
     IdentifierText,
     IdentityAccountView,
@@ -25,7 +23,7 @@ from services.journey.api.identity.identity_views import (
     WordView,
 )
 from services.journey.api.messages import ReadRefusal, refuse
-from services.journey.api.resources.access import Api, Language, problems, reader_router
+from services.journey.api.resources.access import Actor, Api, Language, problems, reader_router
 from services.journey.api.resources.lookups import Reference, customer_named
 from services.journey.domain.identity.facts import OperatorWord
 from services.journey.domain.identity.planning import IdentityEvidence, identity_evidence
@@ -40,31 +38,6 @@ from services.runtime.postgres.pools import ConcurrentChangeError
 T = TypeVar("T")
 
 router = reader_router()
-
-
-def _opener(request: Request) -> DeskOpener:
-    opener = request.app.state.desk_opener
-    assert isinstance(opener, DeskOpener)  # noqa: S101  the application puts it there before the first request
-    return opener
-
-
-Opener = Annotated[DeskOpener, Depends(_opener)]
-_bearer = HTTPBearer(auto_error=False, scheme_name="admin", description="An admin key: `wm_admin_…`.")
-
-
-async def _require_admin(
-    request: Request, api: Api, _: Annotated[object, Depends(_bearer)], accept_language: Language = None
-) -> str:
-    """Admit a caller who presents an admin key, and return its label, which is the actor in the ledger."""
-    admission: ReadAdmission = await api.authenticator.admit(request.headers.get("authorization"))
-    if admission.refusal is not None:
-        raise refuse(admission.refusal, accept_language)
-    if not admission.is_admin:
-        raise refuse(ReadRefusal.ADMIN_NEEDED, accept_language)
-    return admission.label
-
-
-Actor = Annotated[str, Depends(_require_admin)]
 
 
 @router.get(

@@ -57,6 +57,24 @@ async def require_reader(request: Request, api: Api, accept_language: Language =
         raise refuse(admission.refusal, accept_language)
 
 
+_admin_key = HTTPBearer(auto_error=False, scheme_name="admin", description="An admin key: `wm_admin_…`.")
+
+
+async def require_admin(
+    request: Request, api: Api, _: Annotated[object, Depends(_admin_key)], accept_language: Language = None
+) -> str:
+    """Admit a caller who presents an admin key, and return its label: who did it, for the audit."""
+    admission = await api.authenticator.admit(request.headers.get("authorization"))
+    if admission.refusal is not None:
+        raise refuse(admission.refusal, accept_language)
+    if not admission.is_admin:
+        raise refuse(ReadRefusal.ADMIN_NEEDED, accept_language)
+    return admission.label
+
+
+Actor = Annotated[str, Depends(require_admin)]
+
+
 async def require_ingest(request: Request, api: Api, accept_language: Language = None) -> None:
     """Admit a caller who presents the secret that ingest shares with this service; without a secret, nobody."""
     scheme, _, presented = request.headers.get("authorization", "").partition(" ")
