@@ -39,6 +39,11 @@ def due(hours: Json | None, stops: Sequence[tuple[int, bool]], since: int, withi
     return high if low == since or ran(low) < within else low
 
 
+def is_open(hours: Json, at: int) -> bool:
+    """The microsecond that begins at `at` is in the hours."""
+    return passed(hours, at, at + 1) > 0
+
+
 def passed(hours: Json | None, begin: int, end: int) -> int:
     """How much of the time from `begin` to `end` is in the hours, in microseconds; spans that overlap count once."""
     if hours is None:

@@ -8,7 +8,7 @@ from tests.oracle.dense import KINDS
 Json = dict[str, Any]
 
 TIMES: Final = ("15m", "30m", "45m", "1h", "24h", "7d", "14d")
-SCOPES: Final = ("customer", "journey", "case", "matter", "interaction")
+SCOPES: Final = ("customer", "journey", "case", "matter", "contact", "interaction")
 FIELDS: Final = ("channel", "reason", "outcome", "queue", "refs.case_id", "refs.order_id", "source", "service_level")
 VALUES: Final[dict[str, tuple[Any, ...]]] = {
     "channel": ("phone", "chat", "web"),
@@ -36,7 +36,9 @@ WORDS: Final = {"en": "x", "ko": "엑스"}
 
 def a_rule(random: Random, number: int) -> Json:
     """A rule as a rules file has it."""
-    shape = random.choice((_count, _steps, _steps, _pattern, _threshold, _threshold, _absence, _response))(random)
+    shape = random.choice((_count, _steps, _steps, _pattern, _threshold, _threshold, _absence, _response, _aggregate))(
+        random
+    )
     rule = {"id": f"odd_{number}", "severity": "low", "title": WORDS, "explanation": WORDS, **shape}
     if random.random() < 0.2:
         rule["cooldown"] = random.choice(TIMES)
@@ -51,7 +53,7 @@ def a_rule(random: Random, number: int) -> Json:
 def _parameters(random: Random, rule: Json) -> Json:
     """Some of the numbers and times of a rule, otherwise."""
     others: Json = {"cooldown": random.choice(TIMES), "cap": {"max": 1, "within": random.choice(TIMES)}}
-    if rule["shape"] == "count":
+    if rule["shape"] in {"count", "aggregate"}:
         others["at_least"] = random.randint(1, 4)
     times = ("15m", "1h", "9h", "30h") if "active_time_interval" in rule else TIMES
     others |= {member: random.choice(times) for member in ("within", "grace") if member in rule}
@@ -64,6 +66,8 @@ def _parameters(random: Random, rule: Json) -> Json:
 def _count(random: Random) -> Json:
     of_what = random.choice(({}, {}, {"distinct": random.choice(FIELDS)}, {"changes": random.choice(FIELDS)}))
     rule = {"shape": "count", "at_least": random.randint(1, 4), **_among(random), **of_what, **_cut(random)}
+    if random.random() < 0.1:
+        rule["outside_time_interval"] = _hours(random)["active_time_interval"]
     return rule | ({"contacts": True} if random.random() < 0.4 else {})
 
 
@@ -95,6 +99,17 @@ def _threshold(random: Random) -> Json:
     per = random.choice((None, *SCOPES))
     if per is not None:
         rule |= {"per": per} | ({"total": True} if random.random() < 0.4 else {})
+    return rule | ({"contacts": True} if random.random() < 0.3 else {})
+
+
+def _aggregate(random: Random) -> Json:
+    function = random.choice(("sum", "min", "max", "mean", "late_mean", "first", "last", "trend", "since"))
+    limits = [{random.choice(("gt", "gte", "lt", "lte")): random.choice((-0.5, 0, 1, 2.5, 60, 120, 900, 86400))}]
+    rule: Json = {"shape": "aggregate", "function": function, "limits": limits, **_among(random)}
+    if function != "since":
+        rule["field"] = random.choice(NUMBERS)
+    if random.random() < 0.4:
+        rule["at_least"] = random.randint(1, 4)
     return rule | ({"contacts": True} if random.random() < 0.3 else {})
 
 

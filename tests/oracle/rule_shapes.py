@@ -5,112 +5,30 @@ and leaves no room for cleverness. Every timer counts as fired.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from fractions import Fraction
 from itertools import groupby, pairwise
 from typing import Any, Final
 from uuid import UUID, uuid5
 
 from tests.oracle import business_clock
-from tests.oracle.facts import (
-    Fact,
-    Json,
-    Key,
-    agree,
-    contacts,
-    first_known,
-    microseconds,
-    qualifies,
-    speaker,
+from tests.oracle.facts import Json, Key, microseconds
+from tests.oracle.rule_conditions import duration, is_over, matches, read
+from tests.oracle.rule_units import (
+    Customer,
+    Said,
+    Unit,
+    agreeing,
+    barriers,
+    is_within,
+    number_of,
+    picked,
+    same_as,
+    scope_of,
 )
-from tests.oracle.rule_conditions import duration, is_number, is_over, matches, read
 
 NAMESPACE: Final = UUID("c2f7dece-e263-50d8-ba81-6db6433833df")
 MOST_UNITS: Final = 200
 MOST_EVIDENCE: Final = 50
-LARGEST: Final = ("wait_s", "duration_s", "hold_s", "transfers")
-BY_KEY: Final = ("refs", "attributes", "customer")
-OF_ITS_TOUCHPOINT: Final = ("channel", "kind", "direction", "occurred_at", "sequence", "source", "id")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Unit:
-    """What a rule counts: a touchpoint, or a contact with the fields of all its touchpoints."""
-
-    doc: Json
-    fact: Fact
-    interaction: Key | None
-    """Of a contact."""
-
-    order: tuple[Any, ...]
-    parts: tuple[Key, ...] = ()
-    """Of a contact: every touchpoint of its conversation."""
-
-    @property
-    def at(self) -> int:
-        """Microseconds since 1970."""
-        return self.fact.at
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Customer:
-    """One customer's touchpoints in order, without late ones, their contacts, and the journey of each."""
-
-    touchpoints: list[Unit]
-    contacts: list[Unit]
-    journey_of: dict[Key, int]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Said:
-    """What a rule says of one anchor."""
-
-    anchor: Unit
-    evidence: Sequence[Unit]
-
-
-def customer(facts: Sequence[Fact], journey_of: dict[Key, int]) -> Customer:
-    """What rules look at; `facts` are ordered and without late ones."""
-    touchpoints = [Unit(doc=one.doc, fact=one, interaction=None, order=one.order) for one in facts]
-    return Customer(
-        touchpoints=[_with_level(one, facts) for one in touchpoints],
-        contacts=[_with_level(one, facts) for one in _contacts(facts)],
-        journey_of=journey_of,
-    )
-
-
-def _with_level(one: Unit, facts: Sequence[Fact]) -> Unit:
-    """With the service level that the customer had last by then, where it says none."""
-    upto = [other.get("service_level") for other in facts if other.order <= one.order]
-    level = first_known([one.doc.get("service_level"), *reversed(upto)])
-    return replace(one, doc={**one.doc, "service_level": level})
-
-
-def _contacts(facts: Sequence[Fact]) -> list[Unit]:
-    return [
-        Unit(
-            doc=_fields([each for each in one.everything if qualifies(each)], one.everything),
-            fact=one.first,
-            interaction=one.interaction,
-            order=one.order,
-            parts=tuple(each.key for each in one.everything),
-        )
-        for one in contacts(list(facts))
-    ]
-
-
-def _fields(members: Sequence[Fact], everything: Sequence[Fact]) -> Json:
-    names = {name for one in everything for name in one.doc}
-    doc: Json = {name: first_known(one.get(name) for one in everything) for name in names}
-    doc |= {name: members[0].get(name) for name in OF_ITS_TOUCHPOINT}
-    doc["reason"] = first_known(one.get("reason") for one in members)
-    doc["outcome"] = first_known(one.get("outcome") for one in reversed(everything) if speaker(one) != "company")
-    for name in LARGEST:
-        doc[name] = max((one.get(name) for one in everything if one.get(name) is not None), default=None)
-    for name in BY_KEY:
-        doc[name] = {}
-        for one in everything:
-            doc[name] = {**(one.get(name) or {}), **doc[name]}
-    return doc
 
 
 def find(rule: Json, who: Customer) -> dict[str, tuple[Key, ...]]:
@@ -166,20 +84,21 @@ def _id(rule: Json, anchor: Unit) -> str:
 
 
 def _count(rule: Json, who: Customer) -> Iterable[Said]:
-    units = _picked(rule, who)
+    hours = rule.get("outside_time_interval")
+    units = [one for one in picked(rule, who) if hours is None or not business_clock.is_open(hours, one.at)]
     for anchor in units:
-        same = _same(rule, anchor, who)
-        cut = [one.order for one in _barriers(rule, who) if one.order < anchor.order and same(one)]
+        same = same_as(rule, anchor, who)
+        cut = [one.order for one in barriers(rule, who) if one.order < anchor.order and same(one)]
         window = [
             one
             for one in units
             if one.order <= anchor.order
-            and _within(rule, one, anchor)
-            and _scope(rule, one, who) == _scope(rule, anchor, who)
+            and is_within(rule, one, anchor)
+            and scope_of(rule, one, who) == scope_of(rule, anchor, who)
             and (one is anchor or same(one))
             and (not cut or one.order > max(cut))
         ][-MOST_UNITS:]
-        if _scope(rule, anchor, who) is not None and _counted(rule, window) >= rule["at_least"]:
+        if scope_of(rule, anchor, who) is not None and _counted(rule, window) >= rule["at_least"]:
             yield Said(anchor=anchor, evidence=window)
 
 
@@ -204,32 +123,32 @@ def _sequence(rule: Json, who: Customer) -> Iterable[Said]:
 
 
 def _steps(rule: Json, who: Customer) -> Iterable[Said]:
-    steps = [_picked(step, who) for step in rule["steps"]]
+    steps = [picked(step, who) for step in rule["steps"]]
     for anchor in steps[-1]:
-        if _scope(rule, anchor, who) is None:
+        if scope_of(rule, anchor, who) is None:
             continue
-        same = _same(rule, anchor, who)
+        same = same_as(rule, anchor, who)
         chain = [anchor]
         for units in reversed(steps[:-1]):
             before = [one for one in units if one.order < chain[0].order and same(one)]
             if not before:
                 break
             chain.insert(0, before[-1])
-        if len(chain) < len(steps) or not _within(rule, chain[0], anchor):
+        if len(chain) < len(steps) or not is_within(rule, chain[0], anchor):
             continue
-        between = [one for one in _barriers(rule, who) if chain[0].order < one.order < anchor.order and same(one)]
+        between = [one for one in barriers(rule, who) if chain[0].order < one.order < anchor.order and same(one)]
         others = [one for one in steps[-1] if chain[-2].order < one.order < anchor.order and same(one)]
         if not between and not (rule.get("once") and others):
             yield Said(anchor=anchor, evidence=chain)
 
 
 def _pattern(rule: Json, who: Customer) -> Iterable[Said]:
-    scopes = dict.fromkeys(_scope(rule, one, who) for one in who.touchpoints)
+    scopes = dict.fromkeys(scope_of(rule, one, who) for one in who.touchpoints)
     for scope in scopes:
         units = [
             one
-            for one in _picked(rule, who)
-            if scope is not None and _scope(rule, one, who) == scope and read(one.doc, rule["field"]) is not None
+            for one in picked(rule, who)
+            if scope is not None and scope_of(rule, one, who) == scope and read(one.doc, rule["field"]) is not None
         ]
         runs = [list(run) for _, run in groupby(units, key=lambda one: read(one.doc, rule["field"]))]
         for end in range(len(rule["pattern"]), len(runs) + 1):
@@ -238,21 +157,23 @@ def _pattern(rule: Json, who: Customer) -> Iterable[Said]:
             values = [read(one.doc, rule["field"]) for one in chain]
             pairs = [(i, j) for i in range(len(values)) for j in range(i)]
             fits = all((values[i] == values[j]) == (rule["pattern"][i] == rule["pattern"][j]) for i, j in pairs)
-            if fits and _within(rule, chain[0], chain[-1]):
+            if fits and is_within(rule, chain[0], chain[-1]):
                 yield Said(anchor=chain[-1], evidence=chain)
 
 
 def _threshold(rule: Json, who: Customer) -> Iterable[Said]:
-    units = [one for one in _picked(rule, who) if _number(one, rule["field"]) is not None]
+    units = [one for one in picked(rule, who) if number_of(one, rule["field"]) is not None]
     per = rule.get("per", "touchpoint")
     over: dict[Any, Said] = {}
     for anchor in units:
-        scope = anchor.order if per == "touchpoint" else _scope(rule, anchor, who)
+        scope = anchor.order if per == "touchpoint" else scope_of(rule, anchor, who)
         if scope is None or scope in over:
             continue
-        added = [one for one in units if one.order <= anchor.order and _scope({"per": per}, one, who) == scope]
+        added = [one for one in units if one.order <= anchor.order and scope_of({"per": per}, one, who) == scope]
         number = (
-            sum(_number(one, rule["field"]) for one in added) if rule.get("total") else _number(anchor, rule["field"])
+            sum(number_of(one, rule["field"]) for one in added)
+            if rule.get("total")
+            else number_of(anchor, rule["field"])
         )
         limit = next((one for one in rule["limits"] if matches(one.get("when", {}), anchor.doc)), None)
         if limit is not None and is_over(number, limit):
@@ -264,7 +185,7 @@ def _absence(rule: Json, who: Customer) -> Iterable[Said]:
     for arming in who.touchpoints:
         if not matches(rule["after"], arming.doc) or (due := _due(rule, arming, who)) is None:
             continue
-        agreed = _agreed(rule, arming)
+        agreed = agreeing(rule, arming)
         follow_ups = [
             one
             for one in who.touchpoints
@@ -287,7 +208,7 @@ def _due(rule: Json, arming: Unit, who: Customer) -> int | None:
 
 def _stops(rule: Json, arming: Unit, who: Customer) -> list[tuple[int, bool]]:
     """The moments after the arming at which the clock stops, or runs again."""
-    agreed = _agreed(rule, arming)
+    agreed = agreeing(rule, arming)
     stops: list[tuple[int, bool]] = []
     for one in who.touchpoints:
         if "pauses" not in rule or one.order <= arming.order or not agreed(one):
@@ -301,7 +222,7 @@ def _stops(rule: Json, arming: Unit, who: Customer) -> list[tuple[int, bool]]:
 def _response(rule: Json, who: Customer) -> Iterable[Said]:
     taken = {key for one in who.contacts for key in one.parts}
     for contact in who.contacts:
-        same = _agreed(rule, contact)
+        same = agreeing(rule, contact)
         own = [one for one in who.touchpoints if one.fact.key in contact.parts]
         asks = [one for one in own if matches(rule["after"], one.doc) and not matches(rule["expect"], one.doc)]
         replies = [
@@ -320,54 +241,63 @@ def _response(rule: Json, who: Customer) -> Iterable[Said]:
                 yield Said(anchor=ask, evidence=[ask])
 
 
+def _aggregate(rule: Json, who: Customer) -> Iterable[Said]:
+    field = rule.get("field")
+    units = [one for one in picked(rule, who) if field is None or number_of(one, field) is not None]
+    scopes = dict.fromkeys(scope_of(rule, one, who) for one in units)
+    for scope in scopes:
+        group = [one for one in units if scope is not None and scope_of(rule, one, who) == scope]
+        over = False
+        for last in group:
+            agreed = agreeing(rule, last)
+            window = [
+                one
+                for one in group
+                if one is last or (one.order < last.order and is_within(rule, one, last) and agreed(one))
+            ][-MOST_UNITS:]
+            was, over = over, len(window) >= rule.get("at_least", 1) and _is_crossed(rule, window)
+            if over and not was:
+                yield Said(anchor=last, evidence=window)
+
+
+def _is_crossed(rule: Json, window: Sequence[Unit]) -> bool:
+    function, last = rule["function"], window[-1]
+    if len(window) < 2 and function in {"trend", "since"}:
+        return False
+    if function == "since":
+        value = Fraction(last.at - window[-2].at, 1_000_000)
+    else:
+        value = _made(function, [Fraction(number_of(one, rule["field"])) for one in window])
+    limit = next((one for one in rule["limits"] if matches(one.get("when", {}), last.doc)), None)
+    return limit is not None and is_over(round(float(value), 9), limit)
+
+
+def _made(function: str, numbers: Sequence[Fraction]) -> Fraction:
+    """What a function makes of some numbers, exactly."""
+    half = len(numbers) // 2
+    weighted = [number for place, number in enumerate(numbers, 1) for _ in range(place)]
+    return {
+        "sum": lambda: sum(numbers, Fraction(0)),
+        "min": lambda: min(numbers),
+        "max": lambda: max(numbers),
+        "mean": lambda: _mean(numbers),
+        "late_mean": lambda: _mean(weighted),
+        "first": lambda: numbers[0],
+        "last": lambda: numbers[-1],
+        "trend": lambda: _mean(numbers[len(numbers) - half :]) - _mean(numbers[:half]),
+    }[function]()
+
+
+def _mean(numbers: Sequence[Fraction]) -> Fraction:
+    return sum(numbers, Fraction(0)) / len(numbers)
+
+
 BY_SHAPE: Final[dict[str, Callable[[Json, Customer], Iterable[Said]]]] = {
     "count": _count,
     "sequence": _sequence,
     "threshold": _threshold,
     "absence": _absence,
     "response": _response,
+    "aggregate": _aggregate,
 }
 """What each shape says of a customer."""
-
-
-def _picked(rule: Json, who: Customer) -> list[Unit]:
-    units = who.contacts if rule.get("contacts") else who.touchpoints
-    return [one for one in units if matches(rule.get("of", {}), one.doc)]
-
-
-def _barriers(rule: Json, who: Customer) -> list[Unit]:
-    return [one for one in who.touchpoints if "without" in rule and matches(rule["without"], one.doc)]
-
-
-def _same(rule: Json, anchor: Unit, who: Customer) -> Callable[[Unit], bool]:
-    """In the anchor's scope, agreeing with it."""
-    agreed = _agreed(rule, anchor)
-    return lambda one: _scope(rule, one, who) == _scope(rule, anchor, who) and agreed(one)
-
-
-def _agreed(rule: Json, anchor: Unit) -> Callable[[Unit], bool]:
-    fields = rule.get("same", ())
-    return lambda one: all(agree(read(one.doc, field), read(anchor.doc, field)) for field in fields)
-
-
-def _within(rule: Json, first: Unit, last: Unit) -> bool:
-    return "within" not in rule or last.at - first.at <= duration(rule["within"])
-
-
-def _scope(rule: Json, one: Unit, who: Customer) -> Any:
-    """What a unit's scope is called; None leaves it out."""
-    case = read(one.doc, "refs.case_id")
-    journey = ("journey", who.journey_of[one.fact.key])
-    return {
-        "customer": "all",
-        "journey": journey,
-        "case": case,
-        "matter": journey if case is None else ("case", case),
-        "interaction": one.order if one.fact.interaction is None else ("interaction", one.fact.interaction),
-        "touchpoint": one.order,
-    }[rule.get("per", "customer")]
-
-
-def _number(one: Unit, field: str) -> Any:
-    value = read(one.doc, field)
-    return value if is_number(value) else None

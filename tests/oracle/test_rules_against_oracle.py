@@ -24,7 +24,8 @@ from tests.oracle.dense import stories
 from tests.oracle.facts import contacts, fact
 from tests.oracle.journeys import journeys
 from tests.oracle.rule_making import a_rule
-from tests.oracle.rule_shapes import BY_SHAPE, Customer, customer, find
+from tests.oracle.rule_shapes import BY_SHAPE, find
+from tests.oracle.rule_units import Customer, customer
 
 Json = dict[str, Any]
 

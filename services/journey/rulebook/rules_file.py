@@ -150,7 +150,7 @@ def _with_hours(
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Return the rules with the hours that they name in them, and all `problems`."""
     if any(problem.startswith("time_intervals") for problem in problems):
-        return [rule for rule in rules if time_intervals.MEMBER not in rule], problems
+        return [rule for rule in rules if rule.keys().isdisjoint(time_intervals.MEMBERS)], problems
     hours, found = time_intervals.named(document, shipped)
     placed = [time_intervals.in_place(rule, hours) for rule in rules]
     found += [problem for _, wrong in placed for problem in wrong]

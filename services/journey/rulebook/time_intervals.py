@@ -14,8 +14,11 @@ import msgspec
 from services.journey.domain.rules.business_time import BusinessSpan, check_span
 from services.journey.domain.rules.matching import InvalidRuleError
 
-MEMBER = "active_time_interval"
-"""What names the hours in a rule."""
+WITHIN = "active_time_interval"
+"""What names the hours in which the time of a rule runs."""
+
+MEMBERS = (WITHIN, "outside_time_interval")
+"""What names hours in a rule."""
 
 _DAYS = re.compile(r"\d+d\b")
 
@@ -46,25 +49,32 @@ def named(document: Mapping[str, Any], shipped: NamedHours) -> tuple[NamedHours,
 
 def in_place(rule: dict[str, Any], hours: NamedHours) -> tuple[dict[str, Any], list[str]]:
     """Return the rule with the hours that it names in it, and what is wrong with its use of them."""
-    name = rule.get(MEMBER)
-    if name is None:
-        return rule, []
+    problems: list[str] = []
+    for member in MEMBERS:
+        if member in rule:
+            rule, found = _placed(rule, member, hours)
+            problems += found
+    return rule, problems
+
+
+def _placed(rule: dict[str, Any], member: str, hours: NamedHours) -> tuple[dict[str, Any], list[str]]:
+    name = rule[member]
     if isinstance(name, dict):
         meant = name
-        problems = [f"{rule['id']}: {MEMBER}: {problem}" for problem in _mistakes(name, "")]
+        problems = [f"{rule['id']}: {member}: {problem}" for problem in _mistakes(name, "")]
     elif name in hours:
         meant, problems = hours[name], []
     else:
         near = get_close_matches(name, list(hours), n=1)
         hint = f"; did you mean {near[0]}?" if near else f"; there are {', '.join(sorted(hours))}" if hours else ""
-        return rule, [f"{rule['id']}: {MEMBER}: there are no hours {name}{hint}"]
-    if any(span.get("times") for span in meant["time_intervals"]):
+        return rule, [f"{rule['id']}: {member}: there are no hours {name}{hint}"]
+    if member == WITHIN and any(span.get("times") for span in meant["time_intervals"]):
         problems += [
             f"{rule['id']}: {place}: a day of {meant['name']} is shorter than 24 hours: write hours, "
             f"or name hours without times, in which a day is a working day"
             for place in _in_days(rule)
         ]
-    return {**rule, MEMBER: meant}, problems
+    return {**rule, member: meant}, problems
 
 
 def _mistakes(one: dict[str, Any], place: str) -> Iterator[str]:

@@ -24,11 +24,13 @@ from services.journey.domain.rules.matching import field_getter, number
 from services.journey.domain.rules.rule import Clause, Matcher, Rule, RuleScope
 from services.journey.domain.rules.rule_checks import at_level
 from services.journey.domain.rules.shapes.absence import AbsenceRule
+from services.journey.domain.rules.shapes.aggregate import AggregateRule
 from services.journey.domain.rules.shapes.count import CountRule
+from services.journey.domain.rules.shapes.limits import ThresholdLimit
 from services.journey.domain.rules.shapes.registry import AnyRule
 from services.journey.domain.rules.shapes.response import ResponseRule
 from services.journey.domain.rules.shapes.sequence import SequenceRule
-from services.journey.domain.rules.shapes.threshold import ThresholdLimit, ThresholdRule
+from services.journey.domain.rules.shapes.threshold import ThresholdRule
 from services.journey.domain.rules.units import UnitPicker
 from services.journey.domain.timer import Timer
 from services.journey.domain.touchpoint import RecordedTouchpoint
@@ -108,7 +110,7 @@ def _fires(rule: AnyRule, history: CustomerHistory) -> bool:
 def _looked_at(rule: AnyRule, history: CustomerHistory) -> tuple[int, int]:
     """Return how many units match the first condition of the rule, and of how many."""
     match rule:
-        case CountRule() | ThresholdRule():
+        case CountRule() | ThresholdRule() | AggregateRule():
             matcher, contacts = rule.of, rule.contacts
         case SequenceRule(steps=(first, *_)):
             matcher, contacts = first.of, first.contacts
@@ -129,7 +131,9 @@ def _conditions(rule: AnyRule, history: CustomerHistory) -> Iterator[ConditionEx
         case SequenceRule():
             yield from _of_sequence(rule, history)
         case ThresholdRule():
-            yield from _of_threshold(rule, history)
+            yield from _of_limits(rule, history)
+        case AggregateRule():
+            yield from _of_aggregate(rule, history)
         case AbsenceRule():
             yield from _of_absence(rule, history)
         case ResponseRule():
@@ -172,10 +176,20 @@ def _with_step(rule: SequenceRule, at: int, matcher: Matcher) -> SequenceRule:
     return _with(rule, steps=tuple(steps))
 
 
-def _of_threshold(rule: ThresholdRule, history: CustomerHistory) -> Iterator[ConditionExplanation]:
-    read = number(field_getter(rule.field))
-    known = any(read(unit.view) is not None for unit in UnitPicker(rule.of, contacts=rule.contacts).pick(history))
-    yield ConditionExplanation(member="field", wanted=rule.field, holds=known)
+def _of_aggregate(rule: AggregateRule, history: CustomerHistory) -> Iterator[ConditionExplanation]:
+    most = next((n for n in range(rule.at_least - 1, 0, -1) if _fires(_with(rule, at_least=n), history)), 0)
+    yield ConditionExplanation(member="at_least", wanted=str(rule.at_least), holds=most == 0, found=str(most))
+    if rule.within is not None:
+        holds = not _fires(_with(rule, within=None), history)
+        yield ConditionExplanation(member="within", wanted=_duration(rule.within), holds=holds)
+    yield from _of_limits(rule, history)
+
+
+def _of_limits(rule: ThresholdRule | AggregateRule, history: CustomerHistory) -> Iterator[ConditionExplanation]:
+    if rule.field is not None:
+        read = number(field_getter(rule.field))
+        known = any(read(unit.view) is not None for unit in UnitPicker(rule.of, contacts=rule.contacts).pick(history))
+        yield ConditionExplanation(member="field", wanted=rule.field, holds=known)
     for at, limit in enumerate(rule.limits):
         [side] = [name for name in ("gt", "gte", "lt", "lte") if getattr(limit, name) is not None]
         free = ThresholdLimit(when=limit.when, **{side: ENDLESS if side in {"lt", "lte"} else -ENDLESS})

@@ -88,6 +88,10 @@ class BusinessClock:
             left -= end - opening
         return None
 
+    def is_open(self, moment: datetime) -> bool:
+        """Return whether `moment` lies in the hours; their end does not."""
+        return any(opening <= moment < end for opening, end in self._open_on(moment.astimezone(UTC).date()))
+
     def passed(self, start: datetime, end: datetime) -> timedelta:
         """Return how much has passed from `start` to `end`; nothing if `end` is not later."""
         total = timedelta(0)

@@ -37,13 +37,14 @@ Matcher: TypeAlias = Clause | tuple[Clause, ...]
 class RuleScope(StrEnum):
     """The touchpoints among which a rule looks: all of the customer, or only those that share what is named.
 
-    `matter` is the case where one is given, otherwise the journey.
+    `matter` is the case where one is given, otherwise the journey; `contact` a whole conversation.
     """
 
     CUSTOMER = "customer"
     JOURNEY = "journey"
     CASE = "case"
     MATTER = "matter"
+    CONTACT = "contact"
     INTERACTION = "interaction"
     TOUCHPOINT = "touchpoint"
 

@@ -75,6 +75,11 @@ def _matter(unit: CountedUnit, history: CustomerHistory) -> Hashable:
     return history.journey_of[unit.position] if case is None else case
 
 
+def _contact(unit: CountedUnit, history: CustomerHistory) -> Hashable | None:
+    contact = history.contact_of(unit.position)
+    return None if contact is None else contact.position
+
+
 def _interaction(unit: CountedUnit, history: CustomerHistory) -> Hashable:  # noqa: ARG001 - one signature for all scopes
     interaction = unit.at.interaction_id
     return unit.position if interaction is None else (unit.at.source, interaction)
@@ -89,6 +94,7 @@ _KEYS: dict[RuleScope, KeyOf | None] = {
     RuleScope.JOURNEY: _journey,
     RuleScope.CASE: _case,
     RuleScope.MATTER: _matter,
+    RuleScope.CONTACT: _contact,
     RuleScope.INTERACTION: _interaction,
     RuleScope.TOUCHPOINT: _touchpoint,
 }

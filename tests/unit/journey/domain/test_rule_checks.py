@@ -12,9 +12,10 @@ from services.journey.domain.rules.edition import RuleRefusedError
 from services.journey.domain.rules.rule import FieldCondition, FrictionCap, RuleScope
 from services.journey.domain.rules.shapes.absence import AbsenceRule
 from services.journey.domain.rules.shapes.count import CountRule
+from services.journey.domain.rules.shapes.limits import ThresholdLimit
 from services.journey.domain.rules.shapes.registry import AnyRule
 from services.journey.domain.rules.shapes.sequence import SequenceRule, SequenceStep
-from services.journey.domain.rules.shapes.threshold import ThresholdLimit, ThresholdRule
+from services.journey.domain.rules.shapes.threshold import ThresholdRule
 
 NOTHING, SECOND = timedelta(0), timedelta(seconds=1)
 WORDS = BilingualText(en="a title", ko="제목")

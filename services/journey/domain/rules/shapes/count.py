@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from services.journey.domain.contacts.contact import CountedUnit
 from services.journey.domain.history import CustomerHistory
+from services.journey.domain.rules.business_time import BusinessTime, clock_of
 from services.journey.domain.rules.evaluator import FindingCandidate, RuleEvaluator
 from services.journey.domain.rules.matching import field_getter
 from services.journey.domain.rules.placeholders import Placeholders, duration_of, number_of
@@ -23,7 +24,7 @@ class CountRule(Rule, frozen=True, kw_only=True, tag="count"):
 
     `distinct` counts different values of a field instead; `changes` counts how often it changed from one unit to the
     next. A unit counts only if it agrees with the anchor on the fields in `same` and lies after the last touchpoint
-    `without`.
+    `without`, and outside of the hours `outside_time_interval`.
     """
 
     at_least: int
@@ -35,6 +36,7 @@ class CountRule(Rule, frozen=True, kw_only=True, tag="count"):
     distinct: str | None = None
     changes: str | None = None
     without: Matcher | None = None
+    outside_time_interval: BusinessTime | None = None
 
     placeholders: ClassVar[Placeholders] = {
         "count": number_of("count"),
@@ -69,11 +71,14 @@ class CountEvaluator:
         self._barrier = RuleBarrier(rule.without, self._key, self._agreement)
         self._distinct = field_getter(rule.distinct) if rule.distinct else None
         self._changes = field_getter(rule.changes) if rule.changes else None
+        self._hours = None if rule.outside_time_interval is None else clock_of(rule.outside_time_interval)
         self._fewest = rule.at_least + (1 if rule.changes else 0)
 
     def evaluate(self, history: CustomerHistory) -> Iterable[FindingCandidate]:
         """Yield a candidate for each unit that completes the count."""
         units = self._picker.pick(history)
+        if self._hours is not None:
+            units = [unit for unit in units if not self._hours.is_open(unit.time)]
         if len(units) < self._fewest:
             return
         barriers = self._barrier.pick(history)

@@ -3,10 +3,11 @@
 from typing import TypeAlias
 
 from services.journey.domain.rules.shapes.absence import AbsenceRule
+from services.journey.domain.rules.shapes.aggregate import AggregateRule
 from services.journey.domain.rules.shapes.count import CountRule
 from services.journey.domain.rules.shapes.response import ResponseRule
 from services.journey.domain.rules.shapes.sequence import SequenceRule
 from services.journey.domain.rules.shapes.threshold import ThresholdRule
 
-AnyRule: TypeAlias = CountRule | SequenceRule | ThresholdRule | AbsenceRule | ResponseRule
+AnyRule: TypeAlias = CountRule | SequenceRule | ThresholdRule | AbsenceRule | ResponseRule | AggregateRule
 """A rule of any shape; mypy refuses a shape that lacks `check`, `evaluator`, `placeholders` or `per`."""

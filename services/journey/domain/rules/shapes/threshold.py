@@ -1,39 +1,17 @@
 """The shape *threshold*: a number over or under a limit (docs/semantics.md, threshold)."""
 
-from collections.abc import Callable, Iterable, Sequence
-from operator import ge, gt, le, lt
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
-
-import msgspec
 
 from services.journey.domain.contacts.contact import CountedUnit
 from services.journey.domain.history import CustomerHistory
 from services.journey.domain.rules.evaluator import FindingCandidate, RuleEvaluator
-from services.journey.domain.rules.matching import (
-    CompiledMatcher,
-    InvalidRuleError,
-    compile_matcher,
-    field_getter,
-    number,
-)
+from services.journey.domain.rules.matching import field_getter, number
 from services.journey.domain.rules.placeholders import Placeholders, duration_of, number_of
 from services.journey.domain.rules.rule import Matcher, Rule, RuleScope
 from services.journey.domain.rules.rule_checks import demand
+from services.journey.domain.rules.shapes.limits import NumberLimits, ThresholdLimit
 from services.journey.domain.rules.units import UnitPicker, grouped, key_of
-
-Crossed = Callable[[float, float], bool]
-
-_SIDES: dict[str, Crossed] = {"gt": gt, "gte": ge, "lt": lt, "lte": le}
-
-
-class ThresholdLimit(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A limit for units that match `when`. Exactly one of the four bounds is given."""
-
-    when: Matcher = ()
-    gt: int | float | None = None
-    gte: int | float | None = None
-    lt: int | float | None = None
-    lte: int | float | None = None
 
 
 class ThresholdRule(Rule, frozen=True, kw_only=True, tag="threshold"):
@@ -74,7 +52,7 @@ class ThresholdEvaluator:
         """Prepare `rule`; raise `InvalidRuleError` if it cannot be prepared."""
         self._picker = UnitPicker(rule.of, contacts=rule.contacts)
         self._number = number(field_getter(rule.field))
-        self._limits = [_limit(limit) for limit in rule.limits]
+        self._limits = NumberLimits(rule.limits)
         self._key = key_of(rule.per)
         self._alone = rule.per is RuleScope.TOUCHPOINT
         self._total = rule.total
@@ -98,18 +76,8 @@ class ThresholdEvaluator:
         for index, unit in enumerate(group):
             value = self._number(unit.view) or 0
             total = total + value if self._total else value
-            for selector, crossed, bound in self._limits:
-                if not selector.matches(unit.view):
-                    continue
-                if crossed(total, bound):
-                    evidence = group[: index + 1] if self._total else (unit,)
-                    yield FindingCandidate(unit, evidence, {"value": total, "limit": bound})
-                    return
-                break
-
-
-def _limit(limit: ThresholdLimit) -> tuple[CompiledMatcher, Crossed, float]:
-    given = [(_SIDES[side], bound) for side in _SIDES if (bound := getattr(limit, side)) is not None]
-    if len(given) != 1:
-        raise InvalidRuleError("a limit has exactly one of gt, gte, lt, lte")
-    return compile_matcher(limit.when), *given[0]
+            bound = self._limits.crossed(unit.view, total)
+            if bound is not None:
+                evidence = group[: index + 1] if self._total else (unit,)
+                yield FindingCandidate(unit, evidence, {"value": total, "limit": bound})
+                return
