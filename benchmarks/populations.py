@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from random import Random
 
 from benchmarks import ground, prefill, racing, stored_samples, worker
@@ -12,6 +13,10 @@ from benchmarks.prefill import Filled
 from benchmarks.racing import Race, RaceError
 from benchmarks.traffic import passers_by
 from benchmarks.twins import COPY_ROOM
+from services.journey.rulebook import definitions_file
+from services.journey.versions import storing
+from services.runtime.postgres.pools import Connection
+from waymark.database import run_in_transaction
 
 EACH = 10
 """Stored touchpoints a customer."""
@@ -37,7 +42,7 @@ class Population:
     @property
     def label(self) -> str:
         """How it reads in the table."""
-        return f"{self.customers:,} customers"
+        return label(self.customers)
 
     def number(self, index: int) -> int:
         """Return the number of the customer with this index."""
@@ -45,14 +50,24 @@ class Population:
         return copy * COPY_ROOM + place
 
 
+def label(customers: int) -> str:
+    """Return how a database of so many customers reads in the table."""
+    return f"{customers:,} customers"
+
+
 def buffers_mib() -> int:
     """Return the size of PostgreSQL's shared buffers, in MiB."""
     return round(SHARE_OF_MEMORY * memory_bytes() / 2**20)
 
 
-def apply_sample(here: Ground, seed: int) -> None:
-    """Make the database `sample`, and have the worker apply the touchpoints of its customers."""
+def apply_sample(here: Ground, seed: int, *, defined: str | None = None) -> None:
+    """Make the database `sample`, and have the worker apply the touchpoints of its customers.
+
+    `defined` is a set of journey definitions that ships, in force before they come.
+    """
     url = ground.database(here, "sample")
+    if defined is not None:
+        run_in_transaction(url, partial(_define, defined))
     dice = Random(seed)
     customers = [number for number in range(SAMPLE) for _ in range(EACH)]
     dice.shuffle(customers)
@@ -61,6 +76,11 @@ def apply_sample(here: Ground, seed: int) -> None:
     with racing.running(child), racing.stored_progress(url, stored_samples.APPLIED.format("sample")) as progress:
         racing.run(Race(records=len(customers), progress=progress, others={}), [child])
         stored_samples.until_quiet(url)
+
+
+async def _define(set_: str, connection: Connection) -> None:
+    file = definitions_file.load(set_)
+    await storing.apply(connection, storing.of_journeys(file, author="benchmarks", note=""))
 
 
 def fill(here: Ground, customers: int, teller: Teller) -> Population:

@@ -2,7 +2,7 @@
 
 The worker itself applies a sample; its rows are then copied, each copy with other customers: their names and telephone
 numbers have the number of the copy in them (see `traffic`). Rows that hold what the domain makes of content, ids or
-digests, are made by `twins`; everything else is copied by SQL.
+digests, are made by `twins`; everything else is copied by SQL. The sums of paths and funnels are those of all copies.
 """
 
 from collections.abc import Callable, Mapping
@@ -18,6 +18,9 @@ from psycopg.rows import dict_row
 from benchmarks import twins
 from benchmarks.racing import RaceError
 from benchmarks.twins import NAME, PHONE, Row
+from services.journey.store.path_rows import PATHS
+from services.journey.store.rollups.funnel_rows import FUNNELS
+from services.journey.store.rollups.rollup import Rollup
 
 CHUNK = 25
 """Copies in one transaction."""
@@ -36,8 +39,10 @@ COPIED: Mapping[str, Mapping[str, str]] = {
     "customers": {},
     "identifiers": {"value": "named"},
     "links": {"left_value": "named", "right_value": "named", "touchpoint_id": "named"},
+    "sightings": {"value": "named", "touchpoint_id": "named"},
     "seen": {"id": "named"},
     "touchpoints": {"id": "named", "payload": "named_json"},
+    "passages": {"touchpoint_id": "named"},
     "outbox": {"key": "s.key", "value": _OUTBOX_VALUE},
 }
 """Tables in the order of their references, and the columns that are not copied as they are; ids of any kind are made
@@ -74,7 +79,17 @@ def fill(url: str, copies: int) -> Filled:
     with ThreadPoolExecutor(2) as pool:
         for copier in copiers:
             list(pool.map(partial(_load, url, copier), _chunks(copies)))
+    with psycopg.connect(url) as connection:
+        for rollup in (PATHS, FUNNELS):
+            _spread(connection, rollup, copies)
     return _finish(url)
+
+
+def _spread(connection: psycopg.Connection, rollup: Rollup, copies: int) -> None:
+    """Make the sums those of all copies, spread over hours, as those of touchpoints that came over a month are."""
+    connection.execute(rollup.statement(_ADD_COPIES), {"copies": copies, "hours": SPREAD_HOURS})
+    connection.execute(rollup.statement("DELETE FROM journey.{table}_counts WHERE span <> 'h'"))
+    connection.execute(rollup.statement("INSERT INTO journey.{table}_counts ({coarse})", coarse=rollup.coarse))
 
 
 def _chunks(copies: int) -> list[tuple[int, int]]:
@@ -126,6 +141,16 @@ def _expression(of: str, kind: str, change: str | None) -> sql.Composable:
         return sql.SQL(change)
     return sql.SQL("prefill.twin({}, k)").format(column) if kind == "uuid" else column
 
+
+SPREAD_HOURS = 30 * 24
+"""Over how many hours the sums of all copies are spread; a question for a month of paths reads so many of them."""
+
+_ADD_COPIES = """
+INSERT INTO journey.{table}_counts AS p (span, since, step_id, bucket, {sums})
+SELECT span, since - make_interval(hours => mod(k, %(hours)s)), step_id, bucket, {summed}
+  FROM journey.{table}_counts, generate_series(1, %(copies)s::integer - 1) AS k
+ WHERE span = 'h' GROUP BY 1, 2, 3, 4
+ON CONFLICT (span, since, step_id, bucket) DO UPDATE SET {added}"""
 
 Made = Callable[[Row, int], Row]
 """Makes the row of the copy with this number."""

@@ -1,8 +1,9 @@
 """(g) Reading: how long the journey API takes to answer while the worker applies 500 touchpoints a second.
 
-The databases are those of `growth`. Questions come open-loop, so many a second, in turn over the routes, each about a
-customer drawn evenly from all: most were not asked about before. An answer is timed from when its question was due, so
-a queue counts. Everything shares the machine: sender, broker, worker, PostgreSQL, API.
+The databases are those of `growth`, with the journeys of a retailer defined. Questions come open-loop, so many a
+second, in turn over the routes, each about a customer drawn evenly from all: most were not asked about before. An
+answer is timed from when its question was due, so a queue counts. Everything shares the machine: sender, broker,
+worker, PostgreSQL, API.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from random import Random
 from statistics import median, quantiles
 from urllib.parse import quote
@@ -17,7 +19,7 @@ from urllib.parse import quote
 import aiohttp
 import uvloop
 
-from benchmarks import ground, populations, racing, stored_samples, worker
+from benchmarks import ground, populations, prefill, racing, stored_samples, worker
 from benchmarks.ground import Ground
 from benchmarks.measuring import Benchmark, Better, Goal, Lap, Measure, Plan, Report, Teller
 from benchmarks.populations import EACH, Population
@@ -33,22 +35,49 @@ WRITES = 500
 """Touchpoints a second that come in meanwhile."""
 
 READS = 50
-"""Questions a second."""
+"""Questions about customers and lists a second."""
+
+SUMS = 2
+"""Questions about all customers together a second: those of a dashboard."""
+
+WARM_S = 10.0
+"""Seconds at the beginning that are not timed: the worker has just started."""
 
 READY_S = 60.0
 WITHIN_S = 60.0
 TICK_S = 0.002
 P99_MS = 100.0
+SUMS_P99_MS = 500.0
+DEFINED = "retail"
 
-ROUTES: Mapping[str, Callable[[int], str]] = {
+Routes = Mapping[str, Callable[[int], str]]
+"""Questions by name, each with the path about a customer's number."""
+
+ROUTES: Routes = {
     "customer by identifier": lambda customer: f"/v1/customers/customer_id:C-{name(customer)}",
     "customer by telephone": lambda customer: f"/v1/customers/phone:{quote(phone(customer))}",
     "timeline, newest first": lambda customer: (
         f"/v1/customers/customer_id:C-{name(customer)}/timeline?order=newest_first&limit=50"
     ),
+    "contacts": lambda customer: f"/v1/customers/customer_id:C-{name(customer)}/contacts",
     "journeys with effort": lambda _: "/v1/journeys?min_effort=30&limit=50",
 }
-"""The questions, each with the path about a customer's number."""
+"""Questions about one customer, and a list."""
+
+
+def _lately(days: int) -> str:
+    """Return a span of so many days until now, which begins within a day."""
+    return quote((datetime.now(UTC) - timedelta(days=days)).isoformat(timespec="seconds"))
+
+
+OF_ALL: Routes = {
+    "paths, of ever": lambda _: "/v1/paths",
+    "paths, 28 days of one channel": lambda _: f"/v1/paths?channel=phone&from={_lately(28)}",
+    "paths, 28 days of one reason": lambda _: f"/v1/paths?reason=billing&from={_lately(28)}",
+    "segments by reason, 28 days": lambda _: f"/v1/segments?by=reason&from={_lately(28)}",
+    "funnel, 28 days": lambda _: f"/v1/funnels/delivery?from={_lately(28)}",
+}
+"""Questions about all customers together: sums that are kept with every batch."""
 
 
 @dataclass(slots=True)
@@ -68,8 +97,10 @@ def run(plan: Plan, teller: Teller) -> Report:
     with ground.laid_out(teller, settings=(f"shared_buffers={buffers_mib}MB",)) as here:
         make_topics(here.bootstrap, replication=1)
         teller.step(f"a sample of {populations.SAMPLE:,} customers, applied by the worker")
-        populations.apply_sample(here, plan.seed)
-        filled = [populations.fill(here, customers, teller) for customers in sizes]
+        populations.apply_sample(here, plan.seed, defined=DEFINED)
+        filled = [
+            populations.fill(here, customers, teller) for customers in sizes if plan.wants(populations.label(customers))
+        ]
         for number in range(1, plan.rounds + 1):
             for population in filled:
                 teller.step(f"round {number} of {plan.rounds}: {population.label}")
@@ -103,7 +134,7 @@ def _laps(course: Course, number: int) -> list[Lap]:
     topic = f"{course.population.name}-reading-{number}"
     stored_samples.warm(course.here, course.population.name)
     dice = Random(course.seed)
-    comers = [course.drawn(dice) for _ in range(round(WRITES * course.seconds))]
+    comers = [course.drawn(dice) for _ in range(round(WRITES * (WARM_S + course.seconds)))]
     records = list(passers_by(comers, seed=course.seed))
     ground.make_topic(course.here, topic)
     child = worker.process(course.here, course.url, topic)
@@ -120,7 +151,7 @@ def _laps(course: Course, number: int) -> list[Lap]:
         cpu_us = watch.spent_us(asked)
         behind = len(records) - progress()
         racing.await_all(progress, child, len(records))
-    return [_lap(course, number, route, answers, behind, cpu_us) for route in ROUTES]
+    return [_lap(course, number, route, answers, behind, cpu_us) for route in [*ROUTES, *OF_ALL]]
 
 
 def _api(course: Course, number: int) -> tuple[ServiceProcess, str]:
@@ -141,10 +172,17 @@ class Asker:
 
 async def _both(course: Course, topic: str, records: Sequence[Keyed], asker: Asker) -> Answers:
     """Write and ask at their rates, for the length of the lap."""
-    async with asyncio.TaskGroup() as group:
+    answers = Answers()
+    headers = {"authorization": f"Bearer {asker.key}"}
+    timeout = aiohttp.ClientTimeout(total=WITHIN_S)
+    async with (
+        aiohttp.ClientSession(asker.url, headers=headers, timeout=timeout) as session,
+        asyncio.TaskGroup() as group,
+    ):
         group.create_task(_write(course, topic, records))
-        asking = group.create_task(_ask(course, asker))
-    return asking.result()
+        group.create_task(_ask(course, session, Questions(ROUTES, READS), answers))
+        group.create_task(_ask(course, session, Questions(OF_ALL, SUMS), answers))
+    return answers
 
 
 async def _write(course: Course, topic: str, records: Sequence[Keyed]) -> None:
@@ -159,25 +197,27 @@ async def _write(course: Course, topic: str, records: Sequence[Keyed]) -> None:
         await asyncio.gather(*sent)
 
 
-async def _ask(course: Course, asker: Asker) -> Answers:
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """What is asked, in turn, so many times a second."""
+
+    routes: Routes
+    rate: int
+
+
+async def _ask(course: Course, session: aiohttp.ClientSession, asked: Questions, answers: Answers) -> None:
     loop = asyncio.get_running_loop()
-    dice = Random(f"questions {course.seed}")
-    answers = Answers()
-    headers = {"authorization": f"Bearer {asker.key}"}
-    timeout = aiohttp.ClientTimeout(total=WITHIN_S)
-    async with (
-        aiohttp.ClientSession(asker.url, headers=headers, timeout=timeout) as session,
-        asyncio.TaskGroup() as all_,
-    ):
+    dice = Random(f"questions {course.seed} {asked.rate}")
+    routes = list(asked.routes.items())
+    async with asyncio.TaskGroup() as all_:
         began = loop.time()
-        routes = list(ROUTES.items())
-        for number in range(round(READS * course.seconds)):
-            due = began + number / READS
+        for number in range(round(asked.rate * (WARM_S + course.seconds))):
+            due = began + number / asked.rate
             if (wait := due - loop.time()) > 0:
                 await asyncio.sleep(wait)
             route, path = routes[number % len(routes)]
-            all_.create_task(_ask_one(session, route, path(course.drawn(dice)), due, answers))
-    return answers
+            kept = answers if due >= began + WARM_S else Answers()
+            all_.create_task(_ask_one(session, route, path(course.drawn(dice)), due, kept))
 
 
 async def _ask_one(session: aiohttp.ClientSession, route: str, path: str, due: float, answers: Answers) -> None:
@@ -191,7 +231,7 @@ def _lap(course: Course, number: int, route: str, answers: Answers, behind: int,
     took = answers.took_ms[route]
     if answers.refused or len(took) < 2:
         raise RaceError(f"{route}: {answers.refused} answers were no 200, {len(took)} came")
-    cuts = quantiles(took, n=100)
+    cuts = quantiles(took, n=100, method="inclusive")
     measures = {"p50_ms": median(took), "p95_ms": cuts[94], "p99_ms": cuts[98], "behind": float(behind)}
     return Lap(round=number, contestant=course.population.label, case=route, measures=measures, cpu_us=dict(cpu_us))
 
@@ -207,15 +247,19 @@ def _report(filled: Sequence[Population], laps: Sequence[Lap], seconds: float, b
         ),
         unit="question",
         goals=[
-            Goal(contestant=population.label, case=route, measure="p99_ms", aim=P99_MS)
+            Goal(contestant=population.label, case=route, measure="p99_ms", aim=aim)
             for population in filled
-            for route in ROUTES
+            for routes, aim in ((ROUTES, P99_MS), (OF_ALL, SUMS_P99_MS))
+            for route in routes
         ],
         settings={
             "seconds a lap": seconds,
+            "seconds before each lap that are not timed": WARM_S,
             "stored touchpoints a customer": EACH,
             "touchpoints a second that come in": WRITES,
-            "questions a second, all routes": READS,
+            "questions a second about customers": READS,
+            "questions a second about all customers": SUMS,
+            "hours over which the sums are spread": prefill.SPREAD_HOURS,
             "PostgreSQL's shared buffers, MiB": buffers_mib,
         },
         notes=(
@@ -223,6 +267,8 @@ def _report(filled: Sequence[Population], laps: Sequence[Lap], seconds: float, b
             "question was due; who is asked about is drawn evenly from all customers.",
             "Before each lap PostgreSQL has read everything but the outbox into its shared buffers, as far as they "
             "hold it.",
+            "The touchpoints of the copies happened in the same minutes; the sums of paths and funnels are spread over "
+            "a month, so that a question adds up as many rows as it would then.",
         ),
     )
 

@@ -16,16 +16,17 @@ APPLIED = "SELECT coalesce(sum(next_offset), 0) FROM journey.progress WHERE topi
 
 _UNFINISHED = """
 SELECT (SELECT count(*) FROM journey.outbox WHERE published_at IS NULL)
-     + (SELECT count(*) FROM journey.timers WHERE state = 'pending' AND due_at < now())"""
+     + (SELECT count(*) FROM journey.timers WHERE state = 'pending' AND due_at < now())
+     + (SELECT count(*) FROM journey.path_changes) + (SELECT count(*) FROM journey.funnel_changes)"""
 
 
 def until_quiet(url: str) -> None:
-    """Wait until every due timer has fired and everything is published. Raises RaceError."""
+    """Wait until every due timer has fired, everything is published, and all sums are folded. Raises RaceError."""
     deadline = time.monotonic() + QUIET_WITHIN_S
     with racing.stored_progress(url, _UNFINISHED) as unfinished:
         while left := unfinished():
             if time.monotonic() > deadline:
-                raise RaceError(f"the sample does not come to rest: {left} timers and records are left")
+                raise RaceError(f"the sample does not come to rest: {left} timers, records and changes are left")
             time.sleep(0.2)
     time.sleep(QUIET_S)
 

@@ -108,11 +108,15 @@ class Rollup:
         await connection.execute(self.statement(_FOLD), last)
         return True
 
+    @property
+    def coarse(self) -> str:
+        """The query of what the sums by day and month lack of those by hour."""
+        return self.statement(_COARSE)
+
     async def coarse_differences(self, connection: Connection) -> int:
         """Return how many sums by day or month differ from those by hour."""
-        coarse = self.statement(_COARSE)
-        return int(await connection.fetchval(f"SELECT count(*) FROM ({coarse}) AS c"))  # noqa: S608  our own columns
+        return int(await connection.fetchval(f"SELECT count(*) FROM ({self.coarse}) AS c"))  # noqa: S608  our own columns
 
     async def mend_coarse(self, connection: Connection) -> None:
         """Make the sums by day and month those of the hours; waits until nobody folds."""
-        await connection.execute(self.statement(_MEND_COARSE, coarse=self.statement(_COARSE)))
+        await connection.execute(self.statement(_MEND_COARSE, coarse=self.coarse))
