@@ -49,10 +49,10 @@ def register(app: typer.Typer) -> None:
     app.command(
         "customer",
         help=say(
-            "Tell one customer's story: who they are, what happened on which channel, what they said, and where it got "
-            "hard, with the touchpoints that each friction rests on.",
-            "고객 한 명의 이야기를 들려줍니다. 누구인지, 어느 채널에서 무슨 일이 있었고 무슨 말을 했는지, "
-            "어디서 불편을 겪었는지를 근거 접점과 함께 보여 줍니다.",
+            "Tell one customer's story: who they are and why, which issues and journeys are open, what happened on "
+            "which channel, what they said, and where it got hard, with the touchpoints that each friction rests on.",
+            "고객 한 명의 이야기를 들려줍니다. 누구이고 왜 한 사람인지, 어떤 이슈와 여정이 열려 있는지, 어느 채널에서 "
+            "무슨 일이 있었고 무슨 말을 했는지, 어디서 불편을 겪었는지를 근거 접점과 함께 보여 줍니다.",
         ),
         epilog=examples(
             "waymark customer phone:010-1234-5678",
@@ -89,7 +89,13 @@ def customer(
 def _print_document(answers: "CustomerAnswers") -> None:
     import msgspec
 
-    document = {"customer": answers.raw_customer, "touchpoints": answers.raw_touchpoints, "earlier": answers.earlier}
+    document = {
+        "customer": answers.raw_customer,
+        "why": answers.raw_why,
+        "contacts": answers.raw_contacts,
+        "touchpoints": answers.raw_touchpoints,
+        "earlier": answers.earlier,
+    }
     out.file.write(msgspec.json.format(msgspec.json.encode(document), indent=2).decode() + "\n")
 
 

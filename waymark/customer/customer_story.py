@@ -9,13 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 
 from schemas.kinds import KindCatalogue
-from waymark.customer.customer_documents import (
-    AnswerCustomer,
-    AnswerFriction,
-    AnswerJourney,
-    AnswerTouchpoint,
-)
+from waymark.customer.customer_documents import AnswerFriction, AnswerTouchpoint
+from waymark.customer.customer_opening import StoryOpening
 from waymark.customer.customer_reading import CustomerAnswers
+from waymark.customer.story_phrases import StoryPhrases
 from waymark.customer.story_words import StoryWords
 
 LONG_PAUSE = timedelta(hours=6)
@@ -65,62 +62,27 @@ class StoryTeller:
     kinds: KindCatalogue
     zone: tzinfo | None = None
 
+    @property
+    def phrases(self) -> StoryPhrases:
+        """The phrases of this language and this time zone."""
+        return StoryPhrases(words=self.words, zone=self.zone)
+
     def tell(self, answers: CustomerAnswers) -> CustomerStory:
         """Return the story of one customer."""
         shown = {(one.source, one.id) for one in answers.touchpoints}
         standing = [one for one in reversed(answers.customer.frictions) if one.state == "detected"]
         pinned = [one for one in standing if _completed_by(one, shown) is not None]
         return CustomerStory(
-            opening=tuple(self._opening(answers.customer, standing)),
+            opening=tuple(StoryOpening(phrases=self.phrases).lines(answers, standing)),
             left_out=tuple(self._left_out(answers, [one for one in standing if one not in pinned])),
             moments=tuple(self._moments(answers.touchpoints, pinned, shown)),
         )
 
-    def _opening(self, customer: AnswerCustomer, standing: Sequence[AnswerFriction]) -> Iterator[str]:
-        words = self.words
-        yield words.known_by.format(
-            identifiers=", ".join(
-                f"{one.type} {one.value}" + (f" ({words.verified})" if one.verified else "")
-                for one in customer.identifiers
-            )
-        )
-        if customer.merged_from:
-            yield words.same_person.format(customers=self._counted("customers", len(customer.merged_from)))
-        if customer.first_seen_at and customer.last_seen_at:
-            level = words.levels.get(customer.service_level or "", "")
-            first, last = self._day(customer.first_seen_at), self._day(customer.last_seen_at)
-            yield words.seen.format(level=level, first=first, last=last)
-        if customer.journeys:
-            journeys = self._counted("journeys", len(customer.journeys))
-            yield words.effort.format(effort=customer.effort, journeys=journeys)
-            for journey in customer.journeys:
-                yield self._journey(journey)
-        else:
-            yield words.no_journey
-        retracted = len(customer.frictions) - len(standing)
-        if retracted:
-            yield words.retracted.format(frictions=self._counted("frictions", retracted))
-        if standing:
-            yield words.frictions.format(frictions=self._counted("standing", len(standing)))
-
-    def _journey(self, journey: AnswerJourney) -> str:
-        refs = [f"{name} {value}" for name, value in journey.refs.items()]
-        what = ", ".join([*([journey.reason] if journey.reason else []), *refs])
-        return self.words.journey.format(
-            state=self.words.states.get(journey.state, journey.state),
-            about=self.words.journey_about.format(what=what) if what else "",
-            contacts=self._counted("contacts", journey.contact_count),
-            touchpoints=self._counted("touchpoints", journey.touchpoint_count),
-            since=self._day(journey.opened_at),
-            outcome=f", {self._outcome(journey.outcome)}" if journey.outcome else "",
-            effort=journey.effort,
-        )
-
     def _left_out(self, answers: CustomerAnswers, unpinned: Sequence[AnswerFriction]) -> Iterator[str]:
         if (before := len(unpinned) - MOST_EARLIER) > 0:
-            yield self.words.more_earlier.format(frictions=self._counted("frictions", before))
+            yield self.words.more_earlier.format(frictions=self.phrases.counted("frictions", before))
         for one in unpinned[-MOST_EARLIER:]:
-            yield self.words.pinned_earlier.format(when=self._day(one.occurred_at), **self._said(one))
+            yield self.words.pinned_earlier.format(when=self.phrases.day(one.occurred_at), **self._said(one))
         if answers.earlier:
             yield self.words.earlier
         if not answers.touchpoints:
@@ -166,7 +128,7 @@ class StoryTeller:
         if one.direction == "outbound":
             yield self.words.by_us
         if one.outcome:
-            yield self._outcome(one.outcome)
+            yield self.phrases.outcome(one.outcome)
         if one.reason:
             yield self.words.about.format(reason=one.reason)
         if one.queue:
@@ -175,11 +137,11 @@ class StoryTeller:
     def _trouble(self, one: AnswerTouchpoint) -> Iterator[str]:
         words = self.words
         if one.wait_s:
-            yield words.wait.format(time=self._lasting(one.wait_s))
+            yield words.wait.format(time=self.phrases.lasting(one.wait_s))
         if one.hold_s:
-            yield words.hold.format(time=self._lasting(one.hold_s))
+            yield words.hold.format(time=self.phrases.lasting(one.hold_s))
         if one.transfers:
-            yield words.transfers.format(transfers=self._counted("transfers", one.transfers))
+            yield words.transfers.format(transfers=self.phrases.counted("transfers", one.transfers))
         if one.due_at:
             yield words.due.format(when=f"{one.due_at.astimezone(self.zone):%m-%d %H:%M}")
         if one.late:
@@ -202,24 +164,9 @@ class StoryTeller:
         language = self.words.language
         return {
             "title": getattr(one.title, language),
-            "severity": self.words.severities.get(one.severity, one.severity),
+            "severity": self.phrases.severity(one.severity),
             "explanation": getattr(one.explanation, language),
         }
-
-    def _lasting(self, seconds: float) -> str:
-        if seconds < 90:
-            return self._counted("seconds", round(seconds))
-        return self._counted("minutes", round(seconds / 60))
-
-    def _counted(self, what: str, number: int) -> str:
-        one, many = self.words.plurals[what]
-        return (one if number == 1 else many).format(n=number)
-
-    def _outcome(self, outcome: str) -> str:
-        return self.words.outcomes.get(outcome, outcome.replace("_", " "))
-
-    def _day(self, at: datetime) -> str:
-        return at.astimezone(self.zone).strftime(self.words.day)
 
 
 def _evidence(friction: AnswerFriction) -> list[Ref]:

@@ -10,13 +10,37 @@ from schemas.vocabulary import CHANNELS_IN_KOREAN
 class StoryWords:
     """The sentences of one language; the braces are filled in by `customer_story`.
 
-    `mark` stands behind a touchpoint that a friction rests on, `counted` turns a number and a word into one phrase.
+    `plurals` turn a number and a word into one phrase. `refusals` say why evidence is not followed.
     """
 
     language: str
     known_by: str
     verified: str
     same_person: str
+    held_by: str
+    held_by_word: str
+    more_evidence: str
+    refused: str
+    issues: str
+    no_issue: str
+    issues_unknown: Mapping[str, str]
+    issue: str
+    priority: str
+    taken: str
+    by_when: str
+    snoozed: str
+    held: str
+    quiet: str
+    contacts: str
+    contact: str
+    turns: str
+    first_reply: str
+    handed_over: str
+    stage: str
+    stage_due: str
+    stage_overdue: str
+    ended: str
+    moment: str
     seen: str
     effort: str
     no_journey: str
@@ -44,6 +68,10 @@ class StoryWords:
     levels: Mapping[str, str]
     severities: Mapping[str, str]
     states: Mapping[str, str]
+    issue_states: Mapping[str, str]
+    ends: Mapping[str, str]
+    trusts: Mapping[str, str]
+    refusals: Mapping[str, str]
     channels: Mapping[str, str]
     outcomes: Mapping[str, str]
     plurals: Mapping[str, tuple[str, str]]
@@ -54,6 +82,33 @@ ENGLISH = StoryWords(
     known_by="Known by {identifiers}.",
     verified="verified",
     same_person="{customers} turned out to be this same person.",
+    held_by="  {one} is {other}: {trust}, on {when}, {touchpoint}",
+    held_by_word="  {one} is {other}: an operator said so, on {when}",
+    more_evidence="  … and {evidence} more: waymark identity why {reference}",
+    refused="  not taken for one: {one} and {other}, because {refusal}",
+    issues="{issues}:",
+    no_issue="No issue is open.",
+    issues_unknown={
+        "unreachable": "Which issues are open is not known: the alert service does not answer, or not to this key.",
+        "not_set_up": "Which issues are open is not known: WAYMARK_JOURNEY_API_ALERTS names no alert service.",
+    },
+    issue="  {severity}{priority}: {title}, {frictions}, {state} since {since}{about}",
+    priority=", priority {priority}",
+    taken=", with {who}",
+    by_when=", to be taken by {when}",
+    snoozed=", snoozed until {when}",
+    held=", part of an outbreak",
+    quiet=", nobody was told",
+    contacts="{contacts}:",
+    contact="  {when} {channel}{about}",
+    turns="{turns}",
+    first_reply="first reply after {time}",
+    handed_over="handed over to a person",
+    stage="  {definition}: {stage} since {since}{due}",
+    stage_due=", due {when}",
+    stage_overdue=", overdue",
+    ended="  {definition}: {end} on {when}, in {stage}",
+    moment="%-d %b %Y %H:%M",
     seen="{level}Seen from {first} to {last}.",
     effort="Effort now {effort:g} of 100, that of the hardest of {journeys}.",
     no_journey="No journey is open.",
@@ -81,6 +136,16 @@ ENGLISH = StoryWords(
     levels={"basic": "Basic service. ", "enhanced": "Enhanced service. ", "premium": "Premium service. "},
     severities={"low": "low", "medium": "medium", "high": "high", "critical": "critical"},
     states={"open": "Open", "closed": "Closed"},
+    issue_states={"open": "open", "acknowledged": "taken"},
+    ends={"reached": "reached its end", "abandoned": "given up", "timed_out": "timed out"},
+    trusts={"verified": "verified", "asserted": "stated together", "device": "on one device", "operator": "operator"},
+    refusals={
+        "shared": "many people use one of them",
+        "held": "one of them is between customers",
+        "separated": "an operator separated them",
+        "unique": "one person has only one of these",
+        "limit": "one person has fewer of these",
+    },
     channels={},
     outcomes={},
     plurals={
@@ -89,6 +154,11 @@ ENGLISH = StoryWords(
         "frictions": ("{n} friction", "{n} frictions"),
         "standing": ("{n} friction stands", "{n} frictions stand"),
         "contacts": ("{n} contact", "{n} contacts"),
+        "all_contacts": ("{n} contact", "{n} contacts"),
+        "latest_contacts": ("The latest contact", "The latest {n} contacts"),
+        "issues": ("{n} issue is open", "{n} issues are open"),
+        "evidence": ("{n} piece of evidence", "{n} pieces of evidence"),
+        "turns": ("{n} turn", "{n} turns"),
         "touchpoints": ("{n} touchpoint", "{n} touchpoints"),
         "transfers": ("{n} transfer", "{n} transfers"),
         "minutes": ("{n} min", "{n} min"),
@@ -101,6 +171,33 @@ KOREAN = StoryWords(
     known_by="식별자: {identifiers}",
     verified="확인됨",
     same_person="다른 {customers}이 같은 사람으로 밝혀졌습니다.",
+    held_by="  {one} = {other}: {trust}, {when}, {touchpoint}",
+    held_by_word="  {one} = {other}: 운영자 지정, {when}",
+    more_evidence="  … 근거 {evidence} 더 있음: waymark identity why {reference}",
+    refused="  합치지 않음: {one}, {other} ({refusal})",
+    issues="열린 이슈 {issues}:",
+    no_issue="열린 이슈가 없습니다.",
+    issues_unknown={
+        "unreachable": "열린 이슈는 알 수 없습니다. 알림 서비스가 응답하지 않거나 이 키를 받지 않습니다.",
+        "not_set_up": "열린 이슈는 알 수 없습니다. WAYMARK_JOURNEY_API_ALERTS에 알림 서비스 주소가 없습니다.",
+    },
+    issue="  {severity}{priority}: {title}, 불편 {frictions}, {since}부터 {state}{about}",
+    priority=", 우선순위 {priority}",
+    taken=", 담당 {who}",
+    by_when=", {when}까지 맡아야 함",
+    snoozed=", {when}까지 미룸",
+    held=", 동시 다발 이슈에 포함",
+    quiet=", 알리지 않음",
+    contacts="연락 {contacts}:",
+    contact="  {when} {channel}{about}",
+    turns="주고받음 {turns}",
+    first_reply="첫 답변까지 {time}",
+    handed_over="상담원에게 넘김",
+    stage="  {definition}: {since}부터 {stage}{due}",
+    stage_due=", 기한 {when}",
+    stage_overdue=", 기한 지남",
+    ended="  {definition}: {when} {stage} 단계에서 {end}",
+    moment="%Y년 %-m월 %-d일 %H:%M",
     seen="{level}{first}부터 {last}까지 접점이 있습니다.",
     effort="지금 노력 점수는 100점 만점에 {effort:g}점입니다({journeys} 중 가장 힘든 것).",
     no_journey="열린 여정이 없습니다.",
@@ -128,6 +225,16 @@ KOREAN = StoryWords(
     levels={"basic": "기본 등급 고객. ", "enhanced": "우대 등급 고객. ", "premium": "프리미엄 등급 고객. "},
     severities={"low": "낮음", "medium": "보통", "high": "높음", "critical": "긴급"},
     states={"open": "열린", "closed": "닫힌"},
+    issue_states={"open": "열림", "acknowledged": "처리 중"},
+    ends={"reached": "끝까지 마침", "abandoned": "그만둠", "timed_out": "기한 초과로 끝남"},
+    trusts={"verified": "확인됨", "asserted": "함께 밝힘", "device": "같은 기기", "operator": "운영자"},
+    refusals={
+        "shared": "여러 사람이 함께 쓰는 식별자",
+        "held": "여러 고객 사이에 있는 식별자",
+        "separated": "운영자가 분리함",
+        "unique": "한 사람에게 하나뿐인 식별자",
+        "limit": "한 사람이 갖는 수를 넘음",
+    },
     channels=CHANNELS_IN_KOREAN,
     outcomes={
         "resolved": "해결",
@@ -144,6 +251,11 @@ KOREAN = StoryWords(
         "frictions": ("{n}건", "{n}건"),
         "standing": ("{n}건", "{n}건"),
         "contacts": ("{n}회", "{n}회"),
+        "all_contacts": ("{n}회", "{n}회"),
+        "latest_contacts": ("(최근 {n}회)", "(최근 {n}회)"),
+        "issues": ("{n}건", "{n}건"),
+        "evidence": ("{n}건", "{n}건"),
+        "turns": ("{n}차례", "{n}차례"),
         "touchpoints": ("{n}건", "{n}건"),
         "transfers": ("{n}회", "{n}회"),
         "minutes": ("{n}분", "{n}분"),

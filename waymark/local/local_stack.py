@@ -164,6 +164,7 @@ class LocalStack:
             "WAYMARK_INGEST_PRIVACY_SECRET": kept_secret(self._plan.folder, "privacy-secret"),
             "WAYMARK_JOURNEY_API_PRIVACY_SECRET": kept_secret(self._plan.folder, "privacy-secret"),
             "WAYMARK_INGEST_JOURNEY_API": f"http://127.0.0.1:{self._plan.ports['journey-api']}",
+            "WAYMARK_JOURNEY_API_ALERTS": f"http://127.0.0.1:{self._plan.ports['alerts']}",
             "WAYMARK_INGEST_OUTCOMES_SECRET": kept_secret(self._plan.folder, "outcomes-secret"),
             "WAYMARK_JOURNEY_API_OUTCOMES_SECRET": kept_secret(self._plan.folder, "outcomes-secret"),
             **{

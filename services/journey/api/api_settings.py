@@ -41,6 +41,10 @@ class ApiSettings(Settings):
         description="What ingest presents to ask what became of touchpoints (WAYMARK_INGEST_OUTCOMES_SECRET), 32 "
         "characters or more. Empty: nobody may ask.",
     )
+    alerts: value_forms.WebAddress = Field(
+        "",
+        description="Where the alert service answers, so that a customer is told with the open issues. Empty: without.",
+    )
     history_touchpoints: int = Field(
         2000, ge=10, description="Latest touchpoints of a customer that `as_of` looks at; the same as the worker's."
     )

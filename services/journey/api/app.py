@@ -18,6 +18,7 @@ from services.journey.api.api_settings import ApiProcessSettings, ApiSettings
 from services.journey.api.authentication import build_authenticator
 from services.journey.api.identity import identity_resource
 from services.journey.api.identity.desk_opener import DeskOpener
+from services.journey.api.issue_asking import IssueAsking
 from services.journey.api.messages import ReadRefusal, refuse
 from services.journey.api.overview import OverviewMetrics, keep_overview
 from services.journey.api.resources import (
@@ -101,6 +102,7 @@ def build(pool: Pool, settings: ApiSettings, clock: Clock, registry: CollectorRe
         paths=PathReader(pool),
         funnels=FunnelReader(pool),
         contacts=ContactReader(pool),
+        issues=IssueAsking(settings.alerts),
         authenticator=build_authenticator(pool, clock),
         live=_live_changes(pool, settings, metrics),
         metrics=metrics,
@@ -163,6 +165,7 @@ async def run(settings: ApiProcessSettings, *, on_ready: OnReady | None = None) 
             await until_stopped()
             app.state.health.draining = True
             app.state.read_api.live.close()
+        await app.state.read_api.issues.aclose()
         await desk.close()
     _log.info("journey api stopped")
 

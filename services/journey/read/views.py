@@ -190,6 +190,43 @@ class TimelineTouchpointView(FrozenView):
     friction_ids: list[UUID] = Field(description="The frictions it is evidence of.")
 
 
+class IssueProvider(StrEnum):
+    """Where open issues come from at present."""
+
+    ALERTS = "alerts"
+    UNREACHABLE = "unreachable"
+    NOBODY = "not_set_up"
+
+
+class OpenIssueView(FrozenView):
+    """An issue of the customer that nobody has resolved yet; the alert service tells all of it under its id."""
+
+    id: UUID = Field(description="`GET /v1/issues/{id}` of the alert service has the rest.")
+    state: str = Field(description="`open` or `acknowledged`.", examples=["open"])
+    severity: Severity = Field(description="How bad.")
+    priority: int | None = Field(None, description="How urgent, 0 to 100.", examples=[72])
+    title: TextView = Field(description="One line for people.")
+    rules: list[str] = Field(description="The rules that found its frictions.", examples=[["repeat_contact_24h"]])
+    count: int = Field(description="Frictions that stand.", examples=[2])
+    journey_id: UUID | None = Field(None, description="The journey it is about.")
+    team: str | None = Field(None, description="The first team that has it.", examples=["billing-ko"])
+    owner: str | None = Field(None, description="The person who has it.")
+    opened_at: Instant = Field(description="Since when it is open.")
+    last_at: Instant = Field(description="Its latest friction (event time).")
+    respond_by: Instant | None = Field(None, description="Until when somebody should have taken it.")
+    resolve_by: Instant | None = Field(None, description="Until when it should be resolved.")
+    snoozed_until: Instant | None = Field(None, description="Until when people are not reminded of it.")
+    held_by: UUID | None = Field(None, description="The outbreak that it belongs to.")
+    quiet: bool = Field(description="It has only replayed or old frictions: shown, and nobody was notified.")
+
+
+class OpenIssuesView(FrozenView):
+    """The open issues of one customer; `issues` is None where nobody could be asked."""
+
+    issues: list[OpenIssueView] | None
+    issues_from: IssueProvider
+
+
 class CustomerView(FrozenView):
     """One customer, found by any identifier."""
 
@@ -200,6 +237,14 @@ class CustomerView(FrozenView):
     effort: float = Field(description="Effort of their hardest open journey, 0 to 100; 0 when none is open.")
     journeys: list[JourneySummaryView] = Field(description="Open journeys, latest first, at most 100.")
     frictions: list[FrictionView] = Field(description="Latest first, at most 200; retracted ones too.")
+    issues: list[OpenIssueView] | None = Field(
+        None, description="Open issues, the most urgent first, at most 20; absent where they are not known."
+    )
+    issues_from: IssueProvider | None = Field(
+        None,
+        description="`alerts`; or `unreachable` (it does not answer, or does not take this key) or `not_set_up`, and "
+        "then `issues` is absent. Absent with `as_of`: issues are about now.",
+    )
     first_seen_at: Instant | None = Field(None, description="Their first touchpoint, where one is kept.")
     last_seen_at: Instant | None = Field(None, description="Their latest touchpoint.")
 

@@ -51,6 +51,7 @@ WRONG = {
             "https://h:99999",
         ),
     ),
+    "alerts": ("127.0.0.1:8082", f"http://u:{SECRET}@h:8082", "http://h:99999", "서울"),
     "journey_api": ("127.0.0.1:8081", f"http://u:{SECRET}@h:8081", "http://h:99999", "서울"),
     "outcomes_secret": (SECRET[:31],),
     "path_prefix": ("waymark", "/waymark/", "/a b", "/서울", "/..", "https://h/waymark"),

@@ -9,6 +9,7 @@ from fastapi.security import HTTPBearer
 
 from services.journey.api.api_metrics import ApiMetrics
 from services.journey.api.authentication import ReadAuthenticator
+from services.journey.api.issue_asking import IssueAsking
 from services.journey.api.messages import ReadRefusal, refuse
 from services.journey.live.live_changes import LiveChanges
 from services.journey.past.past_reading import PastReader
@@ -33,6 +34,7 @@ class ReadApi:
     funnels: FunnelReader
     live: LiveChanges
     contacts: ContactReader
+    issues: IssueAsking
     authenticator: ReadAuthenticator
     metrics: ApiMetrics
     phone_region: str

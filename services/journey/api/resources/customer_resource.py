@@ -4,7 +4,7 @@ from collections.abc import Awaitable
 from typing import Annotated, Any, TypeVar
 from uuid import UUID
 
-from fastapi import Query
+from fastapi import Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.journey.api.messages import ReadRefusal, refuse
@@ -139,9 +139,13 @@ async def read_contacts(
     response_model_exclude_none=True,
 )
 async def read_customer(
-    api: Api, reference: Reference, query: Annotated[CustomerQuery, Query()], accept_language: Language = None
+    api: Api,
+    reference: Reference,
+    query: Annotated[CustomerQuery, Query()],
+    request: Request,
+    accept_language: Language = None,
 ) -> CustomerView:
-    """Who they are, what they were promised, which journeys are open, how hard it has been, and every friction.
+    """Who they are, what they were promised, which issues and journeys are open, how hard it is, and every friction.
 
     Identifiers that were found to be one person lead to the same customer, whichever of them you ask for. With `as_of`,
     who they were and what stood at that moment; `version` and `revision` are 0 then, and journeys have today's ids.
@@ -151,7 +155,10 @@ async def read_customer(
     count_lookup(api, found=customer is not None)
     if customer is None:
         raise refuse(ReadRefusal.CUSTOMER_UNKNOWN, accept_language)
-    return customer
+    if query.as_of is not None:
+        return customer
+    told = await api.issues.of(customer.customer_id, request.headers["authorization"])
+    return customer.model_copy(update={"issues": told.issues, "issues_from": told.issues_from})
 
 
 async def _page_of_customer(api: Api, asked: Awaitable[Page | None], accept_language: str | None) -> Page:
