@@ -76,7 +76,11 @@ SESSIONS = 2
 
 
 async def run(
-    settings: AlertsProcessSettings, *, on_ready: OnReady | None = None, failpoints: AlertsFailpoints = NO_FAILPOINTS
+    settings: AlertsProcessSettings,
+    *,
+    on_ready: OnReady | None = None,
+    failpoints: AlertsFailpoints = NO_FAILPOINTS,
+    clock: Clock | None = None,
 ) -> None:
     """Serve until SIGTERM or SIGINT; call `on_ready` with the port once requests are answered.
 
@@ -85,7 +89,7 @@ async def run(
         DependencyUnavailableError: PostgreSQL cannot be reached within half a minute.
     """
     logs.configure("alerts", settings.common.log_level, settings.common.log_format)
-    async with running(settings, failpoints) as port:
+    async with running(settings, failpoints, clock) as port:
         if on_ready is not None:
             await on_ready(port)
         await until_stopped()
@@ -93,8 +97,10 @@ async def run(
 
 
 @asynccontextmanager
-async def running(settings: AlertsProcessSettings, failpoints: AlertsFailpoints = NO_FAILPOINTS) -> AsyncIterator[int]:
-    """Run the process for the length of the block and yield its port; drain on leaving."""
+async def running(
+    settings: AlertsProcessSettings, failpoints: AlertsFailpoints = NO_FAILPOINTS, clock: Clock | None = None
+) -> AsyncIterator[int]:
+    """Run the process for the length of the block and yield its port; drain on leaving. `clock`: the machine's own."""
     common, alerts = settings.common, settings.alerts
     if not alerts.master_keys:
         _log.warning("no master key is set: signing secrets stand in the database as they are, vendors' are refused")
@@ -108,7 +114,7 @@ async def running(settings: AlertsProcessSettings, failpoints: AlertsFailpoints 
         lasting = pools.direct_place_of(common)
         sessions = await open_postgres(lambda: _open_sessions(common, pool), variable=lasting.variable)
         stack.push_async_callback(pools.close_pool, sessions)
-        service = AlertsProcess(settings, pool, producer, SystemClock(), failpoints, sessions)
+        service = AlertsProcess(settings, pool, producer, clock or SystemClock(), failpoints, sessions)
         await stack.enter_async_context(service.sender)
         webhooks = await stack.enter_async_context(TaskOwner(stop_within_s=2.0))
         owner = await stack.enter_async_context(TaskOwner(stop_within_s=5.0))

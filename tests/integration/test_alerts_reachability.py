@@ -138,6 +138,25 @@ async def test_issues_that_nobody_could_hear_of_are_told_once_somebody_can(datab
     assert (told, left) == (1, None)
 
 
+async def test_an_issue_that_vanishes_while_it_is_looked_at_ends_nothing(database: str, clock: SteppingClock) -> None:
+    async with alerts_engine(database, clock, dispatching=False) as engine:
+        await engine.take(a_friction(), a_friction())
+        [gone, _] = await engine.column("SELECT issue_id FROM alerts.issues ORDER BY issue_id")
+        await engine.endpoint("http://127.0.0.1:1/")
+        async with acquire(engine.pool) as other, asyncio.TaskGroup() as tasks:
+            deleting = other.transaction()
+            await deleting.start()
+            await other.execute("SET LOCAL session_replication_role = replica")  # past the frictions that refer to it
+            await other.execute("DELETE FROM alerts.issues WHERE issue_id = $1", gone)
+            telling = tasks.create_task(engine.service.upkeep().notify_unheard())
+            await until(lambda: engine.value("SELECT count(*) FROM pg_locks WHERE NOT granted"))
+            await deleting.commit()
+        await telling
+        left = await engine.column("SELECT unheard_since FROM alerts.issues")
+        told = await engine.value("SELECT count(*) FROM alerts.notifications")
+    assert (left, told) == ([None], 1)
+
+
 async def test_what_waited_for_an_endpoint_that_is_deleted_is_told_to_others(
     database: str, clock: SteppingClock
 ) -> None:

@@ -156,7 +156,7 @@ async def load_open_on_journeys(connection: Connection, journey_ids: Sequence[st
 
 
 async def lock_issue(connection: Connection, issue_id: UUID) -> tuple[Issue, bool] | None:
-    """Lock one issue for an action, and return whether a later issue of its fingerprint is unresolved.
+    """Lock one issue for an action, and return whether a later issue of its fingerprint is unresolved; None: no issue.
 
     Raises:
         ConcurrentChangeError: it moved to another fingerprint meanwhile; roll back and call again.
@@ -166,6 +166,8 @@ async def lock_issue(connection: Connection, issue_id: UUID) -> tuple[Issue, boo
         return None
     await lock_fingerprints(connection, fingerprints)
     document = await connection.fetchval("SELECT document FROM alerts.issues WHERE issue_id = $1 FOR UPDATE", issue_id)
+    if document is None:  # deleted since: by hand, nothing of ours deletes issues
+        return None
     issue = decode_issue(document)
     if issue.fingerprint not in fingerprints:
         raise ConcurrentChangeError
