@@ -24,7 +24,9 @@ async def _story(journey_rows: Rows) -> None:
     await journey_rows.identifier("minseo", "phone", "+821012345678", verified=True)
     await journey_rows.identifier("minseo", "email", "minseo@mail.example")
     await journey_rows.journey("minseo", "billing", reason="billing", refs={"case_id": "T-77"}, effort=35)
-    await journey_rows.touchpoint("minseo", "call-1", 0, journey="billing", reason="billing", text="해결이 안 됐어요")
+    await journey_rows.touchpoint(
+        "minseo", "call-1", 0, journey="billing", reason="billing", direction="inbound", text="해결이 안 됐어요"
+    )
     await journey_rows.touchpoint("minseo", "call-2", 30, journey="billing", reason="billing", direction="inbound")
     await journey_rows.friction("minseo", "again", ["call-1", "call-2"], journey="billing")
 
@@ -329,6 +331,7 @@ async def test_a_journey_is_told_whole(reader: httpx2.AsyncClient, journey_rows:
     assert found["id"] == str(named("billing"))
     assert "merged_into" not in found
     assert found["effort_parts"] == [{"factor": "repeat_contact", "count": 1, "points": 35.0}]
+    assert [one["effort"] for one in found["effort_course"]] == [0.0, 25.9], "two contacts weigh six points"
     assert [one["id"] for one in found["touchpoints"]] == ["call-1", "call-2"]
     assert [one["id"] for one in found["frictions"]] == [str(named("again"))]
     assert found["touchpoints"][1]["friction_ids"] == [str(named("again"))]

@@ -7,6 +7,7 @@ the others were chosen in proportion.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from itertools import pairwise
 from math import exp
 
@@ -69,10 +70,31 @@ class Effort(msgspec.Struct, frozen=True, gc=False):
 NO_EFFORT = Effort(0.0, ())
 
 
+class EffortPoint(msgspec.Struct, frozen=True, gc=False):
+    """The effort from a moment of event time on."""
+
+    occurred_at: datetime
+    score: float
+
+
 def effort_of(touchpoints: Iterable[RecordedTouchpoint], policy: ContactPolicy) -> Effort:
     """Return the effort of one journey whose contacts lie in it wholly, from its touchpoints in any order."""
     history = CustomerHistory(touchpoints, policy)
     return measure([unit.at for unit in history.units], history.contacts)
+
+
+def effort_course(touchpoints: Sequence[RecordedTouchpoint], policy: ContactPolicy) -> list[EffortPoint]:
+    """Return how the effort of one journey came about: from its first touchpoint, a point at each that changed it.
+
+    `touchpoints` are in order. Each point is what `effort_of` gives for the touchpoints so far; so what a contact
+    turned out to be counts from the touchpoint that says it. Takes time with the square of their number.
+    """
+    points: list[EffortPoint] = []
+    for number, one in enumerate(touchpoints, 1):
+        score = effort_of(touchpoints[:number], policy).score
+        if not points or points[-1].score != score:
+            points.append(EffortPoint(one.touchpoint.occurred_at, score))
+    return points
 
 
 def measure(touchpoints: Sequence[Touchpoint], contacts: Sequence[Contact]) -> Effort:

@@ -1,6 +1,6 @@
 """The contacts of a customer, page by page: gathered from the stored touchpoints as the worker gathers them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import nlargest
 from typing import Final, Self
@@ -19,7 +19,7 @@ from services.journey.read import view_rows
 from services.journey.read.snapshots import CustomerReference, absorbed, customer_of, snapshot, stay
 from services.journey.read.timeline import TimelineOrder, TimelinePart, TimelinePosition, frictions_about
 from services.journey.read.views import ContactView, FrictionView, SentimentTrendView, TouchpointRefView
-from services.runtime.postgres.pools import Connection, Pool
+from services.runtime.postgres.pools import Connection, Pool, Row
 
 MOST_TOUCHPOINTS: Final = 10_000
 """Touchpoints of one customer that are looked at, the latest: gathering them takes some 50 ms."""
@@ -27,7 +27,7 @@ MOST_TOUCHPOINTS: Final = 10_000
 MOST_NAMED: Final = 200
 """Touchpoints of one contact that are named."""
 
-_CONVERSATIONS_SINCE: Final = "SELECT moment FROM journey.moments WHERE name = 'conversations'"
+CONVERSATIONS_SINCE: Final = "SELECT moment FROM journey.moments WHERE name = 'conversations'"
 _LATEST: Final = """
 SELECT h.* FROM unnest($1::uuid[]) AS c (customer_id) CROSS JOIN LATERAL (
     SELECT t.payload, t.appended_at, t.journey_id FROM journey.touchpoints AS t
@@ -110,7 +110,7 @@ class ContactReader:
                 return None
             everyone = [root, *await absorbed(connection, root)]
             stay(None if part.after is None else part.after.customer_id, everyone)
-            policy = contact_policy(await connection.fetchval(_CONVERSATIONS_SINCE))
+            policy = contact_policy(await connection.fetchval(CONVERSATIONS_SINCE))
             known, complete = await self._history(connection, everyone)
             beyond = ContactsBeyond.of(known, policy, part)
             frictions = await frictions_about(connection, everyone, beyond.named)
@@ -126,15 +126,20 @@ class ContactReader:
     ) -> tuple[Sequence[RecordedTouchpoint], bool]:
         """Return the latest touchpoints that count, and whether they are all that there are."""
         rows = await connection.fetch(_LATEST, everyone, self._most + 1)
-        known = [
-            RecordedTouchpoint(
-                touchpoint=_DECODER.decode(row["payload"]), appended_at=row["appended_at"], journey_id=row["journey_id"]
-            )
-            for row in rows
-        ]
+        known = recorded(rows)
         if len(known) <= self._most:
             return known, True
         return nlargest(self._most, known, key=in_order), False
+
+
+def recorded(rows: Iterable[Row]) -> list[RecordedTouchpoint]:
+    """Return rows of `journey.touchpoints` as the domain knows them."""
+    return [
+        RecordedTouchpoint(
+            touchpoint=_DECODER.decode(row["payload"]), appended_at=row["appended_at"], journey_id=row["journey_id"]
+        )
+        for row in rows
+    ]
 
 
 def _beyond(contacts: list[Contact], part: TimelinePart) -> list[Contact]:

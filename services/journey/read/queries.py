@@ -5,14 +5,20 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
+from services.journey.contact_catalogue import contact_policy
+from services.journey.domain.effort import effort_course
 from services.journey.read import view_rows
+from services.journey.read.contact_reading import CONVERSATIONS_SINCE, recorded
 from services.journey.read.snapshots import CustomerReference, absorbed, customer_of, roots, snapshot, stay
+from services.journey.read.view_rows import EffortAccount
 from services.journey.read.views import CustomerView, JourneySummaryView, JourneyView
 from services.runtime.postgres.pools import Connection, Pool
 
 OPEN_JOURNEYS: Final = 100
 FRICTIONS: Final = 200
 JOURNEY_TOUCHPOINTS: Final = 200
+COURSE_TOUCHPOINTS: Final = 100
+"""Most touchpoints of a journey whose effort is computed anew step by step: some 50 ms."""
 
 _CUSTOMER: Final = "SELECT customer_id, service_level, first_at, last_at FROM journey.customers WHERE customer_id = $1"
 _IDENTIFIERS: Final = """
@@ -166,9 +172,11 @@ class JourneyReader:
             frictions = await connection.fetch(_FRICTIONS_OF_JOURNEY, current, FRICTIONS)
             touchpoints = await connection.fetch(_JOURNEY_TOUCHPOINTS, everyone, current, JOURNEY_TOUCHPOINTS)
             aliases = await connection.fetch(_ALIASES_OF, current)
+            policy = contact_policy(await connection.fetchval(CONVERSATIONS_SINCE))
+        course = effort_course(recorded(touchpoints), policy) if len(touchpoints) <= COURSE_TOUCHPOINTS else []
         return view_rows.whole_journey(
             view_rows.journey(row, owner),
-            row["effort_parts"],
+            EffortAccount(parts=row["effort_parts"], course=course),
             known_as=[one["journey_id"] for one in aliases],
             asked_as=journey_id,
             frictions=[view_rows.friction(one, owner) for one in frictions],

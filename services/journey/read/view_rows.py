@@ -6,6 +6,7 @@ published last.
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 import msgspec
@@ -17,10 +18,12 @@ from schemas.documents import touchpoint as touchpoint_v1
 from schemas.documents.friction import FrictionDocumentState as FrictionState
 from schemas.documents.journey import JourneyProgressDocument
 from schemas.vocabulary import ServiceLevel
+from services.journey.domain.effort import EffortPoint
 from services.journey.domain.journey import JourneyProgress
 from services.journey.read.views import (
     CustomerView,
     EffortPartView,
+    EffortPointView,
     FrictionView,
     IdentifierView,
     JourneyProgressView,
@@ -161,25 +164,31 @@ def evidence_of(frictions: Iterable[FrictionView]) -> FrictionsOf:
     return found
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EffortAccount:
+    """What explains a journey's effort: the JSON of its column, and how it came about."""
+
+    parts: str
+    course: Sequence[EffortPoint]
+
+
 def whole_journey(
     summary: JourneySummaryView,
-    effort_parts: str,
+    effort: EffortAccount,
     *,
     known_as: Sequence[UUID],
     asked_as: UUID,
     frictions: Sequence[FrictionView],
     touchpoints: Sequence[Row],
 ) -> JourneyView:
-    """Return a journey with its frictions and touchpoints, for a caller who asked for the id `asked_as`.
-
-    `effort_parts` is the JSON of its column.
-    """
+    """Return a journey with its frictions and touchpoints, for a caller who asked for the id `asked_as`."""
     evidence = evidence_of(frictions)
     return JourneyView(
         **dict(summary),
         merged_into=None if asked_as == summary.id else summary.id,
         aliases=list(known_as),
-        effort_parts=_EFFORT_PARTS.validate_json(effort_parts),
+        effort_parts=_EFFORT_PARTS.validate_json(effort.parts),
+        effort_course=[EffortPointView(occurred_at=one.occurred_at, effort=one.score) for one in effort.course],
         frictions=list(frictions),
         touchpoints=[touchpoint(row, evidence) for row in touchpoints],
     )

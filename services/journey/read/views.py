@@ -65,6 +65,13 @@ class EffortPartView(FrozenView):
     points: float = Field(description="Points it added to the score.", examples=[18.0])
 
 
+class EffortPointView(FrozenView):
+    """The effort score from a moment on."""
+
+    occurred_at: Instant = Field(description="Event time of the touchpoint that changed it.")
+    effort: float = Field(description="The score, 0 to 100.", examples=[42.5])
+
+
 class FrictionView(FrozenView):
     """A detected difficulty with its evidence."""
 
@@ -148,6 +155,11 @@ class JourneyView(JourneySummaryView):
     )
     aliases: list[UUID] = Field(default_factory=list, description="Ids this journey was known by before merges.")
     effort_parts: list[EffortPartView] = Field(description="The score explained, heaviest first.")
+    effort_course: list[EffortPointView] = Field(
+        default_factory=list,
+        description="How the score came about: its first touchpoint, and each that changed it, computed anew. Empty "
+        "where the journey has more than 100 touchpoints.",
+    )
     frictions: list[FrictionView] = Field(description="Latest first; retracted ones too.")
     touchpoints: list["TimelineTouchpointView"] = Field(description="Its touchpoints in event order, at most 200.")
 

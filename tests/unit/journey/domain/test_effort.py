@@ -101,3 +101,13 @@ def test_the_score_saturates() -> None:
 def test_the_heaviest_part_comes_first() -> None:
     measured = effort.effort_of([call("a", wait_s=60), call("b", 1)], POLICY.contacts)
     assert [part.factor for part in measured.parts] == ["repeat_contact", "wait"]
+
+
+def test_the_course_tells_when_it_became_hard_and_ends_with_the_score() -> None:
+    history = [call("a"), seen("b", 1), call("c", 2, wait_s=120), seen("d", 3, "rage_click"), seen("e", 4)]
+    course = effort.effort_course(history, POLICY.contacts)
+    at = {one.touchpoint.id: one.touchpoint.occurred_at for one in history}
+    assert [point.occurred_at for point in course] == [at["a"], at["c"], at["d"]]
+    assert [point.score for point in course] == sorted(point.score for point in course)
+    assert course[-1].score == effort.effort_of(history, POLICY.contacts).score
+    assert effort.effort_course([], POLICY.contacts) == []
