@@ -24,13 +24,16 @@ def send(ready: dict[str, Any], *touchpoints: dict[str, Any]) -> None:
         assert answer.status == 202
 
 
-def ask(ready: dict[str, Any], path: str) -> Any:
-    """The answer of alerts to a reader."""
+def ask(ready: dict[str, Any], path: str, api: str = "alerts") -> Any:
+    """The answer of alerts, or of another API, to a reader."""
     headers = {"authorization": f"Bearer {ready['keys']['reader']}"}
-    with urllib.request.urlopen(
-        urllib.request.Request(f"{ready['alerts']}{path}", headers=headers), timeout=10
-    ) as answer:
+    with urllib.request.urlopen(urllib.request.Request(f"{ready[api]}{path}", headers=headers), timeout=10) as answer:
         return json.load(answer)
+
+
+def ask_journey(ready: dict[str, Any], path: str) -> Any:
+    """The answer of the journey API to a reader."""
+    return ask(ready, path, "journey_api")
 
 
 def calls(number: int, *, minutes_ago: float = 5) -> list[dict[str, Any]]:

@@ -16,6 +16,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from services.console.catalogue_script import NAME, catalogue_script
+
 _TYPES = {
     ".css": "text/css; charset=utf-8",
     ".js": "text/javascript; charset=utf-8",
@@ -25,7 +27,7 @@ _TYPES = {
 _BASE = b'<base href="./">'
 _IMPORT_MAP = re.compile(rb'<script type="importmap">(.*?)</script>', re.DOTALL)
 
-PAGES = ("/", "/inbox", "/issues/{issue}")
+PAGES = ("/", "/inbox", "/issues/{issue}", "/customers", "/customers/{reference}")
 """The addresses of pages; the script decides what is shown there."""
 
 
@@ -48,12 +50,15 @@ def _read(folder: Traversable, before: str = "") -> Iterator[tuple[str, PageFile
         if entry.is_dir():
             yield from _read(entry, f"{before}{entry.name}/")
         elif ending in _TYPES:
-            content = entry.read_bytes()
-            tag = f'"{hashlib.sha256(content).hexdigest()[:20]}"'
-            yield before + entry.name, PageFile(content=content, media_type=_TYPES[ending], tag=tag)
+            yield before + entry.name, _file(entry.read_bytes(), ending)
 
 
-FILES = dict(_read(_folder()))
+def _file(content: bytes, ending: str) -> PageFile:
+    tag = f'"{hashlib.sha256(content).hexdigest()[:20]}"'
+    return PageFile(content=content, media_type=_TYPES[ending], tag=tag)
+
+
+FILES = {**dict(_read(_folder())), NAME: _file(catalogue_script(), ".js")}
 """Every file by its path below `/static/`."""
 
 DOCUMENT = (_folder() / "index.html").read_bytes()

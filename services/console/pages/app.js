@@ -3,6 +3,7 @@ import { render } from "preact";
 import { effect } from "@preact/signals";
 import { flush } from "./deeds.js";
 import { html } from "./html.js";
+import { lazy } from "./lazy.js";
 import { Notices } from "./notices.js";
 import { href, place } from "./router.js";
 import { findSession, session, signOut } from "./session.js";
@@ -12,6 +13,7 @@ import { SignIn } from "./views/sign_in.js";
 
 const PAGES = [
   { name: "inbox", matches: (path) => path === "/" || path === "/inbox" || path.startsWith("/issues/"), view: Inbox, at: "/" },
+  { name: "customers", matches: (path) => path.startsWith("/customers"), view: lazy(() => import("./views/customer.js"), "Customer"), at: "/customers" },
 ];
 
 function Frame() {

@@ -4,10 +4,13 @@ import base64
 import gzip
 import hashlib
 import json
+import posixpath
 import re
 
 import pytest
 
+from schemas import kinds
+from services.console import catalogue_script
 from services.console.http import page_files
 from services.console.http.page_files import DOCUMENT, FILES, PAGES
 from tests.architecture.tree import ROOT
@@ -35,7 +38,9 @@ async def test_a_page_may_run_our_files_alone() -> None:
         assert policy["script-src"] == f"'self' 'sha256-{digest}'"
 
 
-@pytest.mark.parametrize(("path", "base"), [("/", "./"), ("/inbox", "./"), ("/issues/a", "../")])
+@pytest.mark.parametrize(
+    ("path", "base"), [("/", "./"), ("/inbox", "./"), ("/issues/a", "../"), ("/customers/phone:%2B82", "../")]
+)
 async def test_every_page_finds_its_files_from_where_it_is(path: str, base: str) -> None:
     async with a_console() as bench:
         answer = await bench.browser.get(path)
@@ -51,19 +56,27 @@ def test_the_document_asks_only_for_what_is_there() -> None:
     assert not re.search(rb'(href|src)="(https?:)?//', DOCUMENT)
 
 
-def test_every_import_of_our_modules_is_a_file_or_in_the_map() -> None:
+def _mapped() -> dict[str, str]:
     found = re.search(rb'<script type="importmap">(.*?)</script>', DOCUMENT)
     assert found is not None
-    mapped = set(json.loads(found[1])["imports"])
-    for name, text in OURS.items():
-        folder = name.rpartition("/")[0]
-        for wanted in re.findall(r'from "([^"]+)"', text) if name.endswith(".js") else ():
-            if wanted in mapped:
-                continue
-            up = wanted.count("../")
-            base = folder.split("/")[: len(folder.split("/")) - up] if folder else []
-            path = "/".join([*(part for part in base if part), wanted.replace("../", "").removeprefix("./")])
-            assert path in FILES, (name, wanted)
+    imports: dict[str, str] = json.loads(found[1])["imports"]
+    return {name: path.removeprefix("./static/") for name, path in imports.items()}
+
+
+def _imported(name: str, pattern: str = r'\bfrom\s?"([^"\s]+)"') -> set[str]:
+    """The files that a module imports, by their paths below `/static/`."""
+    text = FILES[name].content.decode()
+    return {
+        _mapped().get(wanted) or posixpath.normpath(posixpath.join(posixpath.dirname(name), wanted))
+        for wanted in re.findall(pattern, text)
+    }
+
+
+def test_every_import_of_our_modules_is_a_file_or_in_the_map() -> None:
+    for name in OURS:
+        if name.endswith(".js"):
+            for path in _imported(name) | _imported(name, r'import\("([^"]+)"\)'):
+                assert path in FILES, (name, path)
 
 
 def test_our_modules_make_no_script_of_text_and_ask_nobody_else() -> None:
@@ -72,7 +85,7 @@ def test_our_modules_make_no_script_of_text_and_ask_nobody_else() -> None:
             r"innerHTML|insertAdjacentHTML|document\.write|eval\(|new Function|dangerouslySet", text
         ), name
         assert not re.search(r"https?://(?!www\.w3\.org/2000/svg)", text), name
-        assert not re.search(r"""(fetch|call)\([^)]*["'`]/""", text), (
+        assert not re.search(r"""\b(fetch|call)\((["'`]\w+["'`], )?["'`]/""", text), (
             f"{name}: an absolute address fails below a prefix"
         )
         assert len(text.splitlines()) <= 400, name
@@ -110,8 +123,22 @@ def test_all_pages_are_known_to_the_script() -> None:
         assert f'"/{first}' in script or first == "", path
 
 
+def test_the_catalogue_names_every_kind_and_identifier_in_both_languages() -> None:
+    said = FILES[catalogue_script.NAME].content.decode()
+    exported = dict(re.findall(r"export const (\w+) = (.*);", said))
+
+    assert set(json.loads(exported["kinds"])) == set(kinds.load())
+    assert json.loads(exported["identifiers"])["phone"] == {"en": "Phone number", "ko": "전화번호"}
+
+
 def test_the_first_page_is_light() -> None:
-    weight = sum(len(gzip.compress(one.content)) for one in FILES.values()) + len(gzip.compress(DOCUMENT))
+    first = {"app.js"}
+    while more := {name for one in first for name in _imported(one)} - first:
+        first |= more
+    styles = {name for name in FILES if name.endswith(".css")}
+    weight = sum(len(gzip.compress(FILES[name].content)) for name in first | styles) + len(gzip.compress(DOCUMENT))
 
     assert weight < 150_000
+    assert "views/customer.js" not in first, "other pages are loaded when somebody goes there"
+    assert all(len(gzip.compress(one.content)) < 60_000 for one in FILES.values())
     assert page_files.policy_of(DOCUMENT)

@@ -70,6 +70,7 @@ export function Inbox() {
       const deeds = {
         j: () => focusRow(active ? at + 1 : 0), k: () => focusRow(at - 1), r: () => waiting.value.size && load(),
         a: acting(takeIt), e: acting(ask("resolve")), s: acting(ask("snooze")), n: acting(ask("note")), u: () => (notice.value?.undo ? notice.value.undo() : undo()),
+        c: () => issue?.customer_id && go(`/customers/${issue.customer_id}`),
         "?": () => setDialog({ name: "help" }),
         Enter: () => issue && !event.target.closest?.("a, button, .row") && open(issue.id), Escape: () => shown && close(),
       };
@@ -118,7 +119,7 @@ export function Inbox() {
 }
 
 // With a Korean keyboard a key gives a letter of Hangul: what counts is where it is.
-const BY_PLACE = { KeyJ: "j", KeyK: "k", KeyA: "a", KeyE: "e", KeyS: "s", KeyN: "n", KeyU: "u", KeyR: "r" };
+const BY_PLACE = { KeyJ: "j", KeyK: "k", KeyA: "a", KeyE: "e", KeyS: "s", KeyN: "n", KeyU: "u", KeyR: "r", KeyC: "c" };
 
 function Controls() {
   const t = texts.value.inbox;

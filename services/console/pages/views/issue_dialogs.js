@@ -1,21 +1,11 @@
 // What is asked before an issue is resolved, snoozed, or written on.
-import { useEffect, useRef } from "preact/hooks";
 import { resolve, snooze, writeNote } from "../deeds.js";
 import { html } from "../html.js";
 import { tomorrowMorning } from "../times.js";
 import { texts, told, word } from "../words.js";
+import { Buttons, Dialog } from "./dialog.js";
 
 const OUTCOMES = ["fixed", "called_back", "compensated", "false_alarm"];
-
-function Dialog({ title, issue, onClose, children }) {
-  const box = useRef(null);
-  useEffect(() => { box.current.showModal(); }, []);
-  return html`<dialog ref=${box} class="dialog" aria-labelledby="dialog-title" onClose=${onClose}>
-    <h2 id="dialog-title">${title}</h2>
-    <p class="about">${told(issue.title)}</p>
-    ${children}
-  </dialog>`;
-}
 
 export function ResolveDialog({ issue, onClose, onDone }) {
   const t = texts.value.issue;
@@ -25,7 +15,7 @@ export function ResolveDialog({ issue, onClose, onDone }) {
     resolve(issue, outcome.value, note.value.trim());
     onDone();
   };
-  return html`<${Dialog} title=${t.resolveTitle} issue=${issue} onClose=${onClose}>
+  return html`<${Dialog} title=${t.resolveTitle} about=${told(issue.title)} onClose=${onClose}>
     <form onSubmit=${send}>
       <fieldset><legend>${t.outcome}</legend>
         ${OUTCOMES.map((one, index) => html`<label key=${one} class="choice"><input type="radio" name="outcome" value=${one}
@@ -41,7 +31,7 @@ export function ResolveDialog({ issue, onClose, onDone }) {
 export function SnoozeDialog({ issue, onClose, onDone }) {
   const t = texts.value.issue;
   const quiet = (body) => () => { snooze(issue, body); onDone(); };
-  return html`<${Dialog} title=${t.snoozeTitle} issue=${issue} onClose=${onClose}>
+  return html`<${Dialog} title=${t.snoozeTitle} about=${told(issue.title)} onClose=${onClose}>
     <div class="stack">
       <button type="button" autofocus onClick=${quiet({ for_s: 900 })}>${t.quarter}</button>
       <button type="button" onClick=${quiet({ for_s: 3600 })}>${t.hour}</button>
@@ -58,7 +48,7 @@ export function NoteDialog({ issue, onClose, onDone }) {
     const text = event.target.elements.note.value.trim();
     if (text && (await writeNote(issue, text))) onDone();
   };
-  return html`<${Dialog} title=${t.noteTitle} issue=${issue} onClose=${onClose}>
+  return html`<${Dialog} title=${t.noteTitle} about=${told(issue.title)} onClose=${onClose}>
     <form onSubmit=${send}>
       <label for="note">${t.noteText}</label>
       <textarea id="note" name="note" rows="4" maxlength="4000" required autofocus></textarea>
@@ -66,8 +56,3 @@ export function NoteDialog({ issue, onClose, onDone }) {
     </form>
   <//>`;
 }
-
-const Buttons = ({ text, onClose }) => html`<div class="buttons">
-  <button type="button" class="quiet" onClick=${onClose}>${texts.value.cancel}</button>
-  <button type="submit" class="primary">${text}</button>
-</div>`;

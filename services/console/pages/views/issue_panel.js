@@ -3,6 +3,7 @@ import { useEffect, useState } from "preact/hooks";
 import { reopen } from "../deeds.js";
 import { html } from "../html.js";
 import { explain } from "../notices.js";
+import { href } from "../router.js";
 import { call, may, session } from "../session.js";
 import { clock, moment } from "../times.js";
 import { count, language, texts, told, word } from "../words.js";
@@ -25,6 +26,7 @@ export function IssuePanel({ id, newest, onClose, onDialog, onTake, onRelease })
     ${problem && html`<p class="problem" role="alert">${problem}</p>`}
     ${issue && html`<h1>${told(issue.title)}</h1>
       <${Facts} issue=${issue} />
+      ${issue.customer_id && html`<a class="to-story" href=${href(`/customers/${issue.customer_id}`)} data-inside>${t.issue.customer} <kbd>c</kbd></a>`}
       ${may("agent") && html`<${Deeds} issue=${issue} onDialog=${onDialog} onTake=${onTake} onRelease=${onRelease} />`}
       ${issue.held_by && html`<p class="note-line">${t.issue.outbreak}</p>`}
       ${issue.playbook && html`<section class="todo"><h2>${t.issue.todo}</h2><p>${told(issue.playbook)}</p></section>`}
