@@ -2,6 +2,7 @@
 
 from services.journey import policies
 from services.journey.domain.projection import ProjectionPolicy
+from services.journey.renew.kept_customers import KeptCustomers
 from services.journey.renew.renewal import CustomerRenewer
 from services.journey.renew.writer import CustomerWriter
 from services.journey.settings import WorkerSettings
@@ -26,4 +27,5 @@ def build_renewer(own: WorkerSettings, policy: ProjectionPolicy, in_force: Polic
         stale_after_s=own.stale_after_s,
         history=own.history_touchpoints,
         writer=CustomerWriter(publish_journeys=own.publish_journeys),
+        kept=KeptCustomers(own.kept_bytes),
     )

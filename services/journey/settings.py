@@ -41,6 +41,9 @@ class WorkerSettings(Settings):
     queue_records: int = Field(60_000, ge=1, description="Records fetched ahead of the database.")
     queue_bytes: int = Field(64 * 1024 * 1024, ge=1, description="Bytes of values fetched ahead of the database.")
     history_touchpoints: int = Field(2_000, ge=10, description="Latest touchpoints of a customer that are projected.")
+    kept_bytes: int = Field(
+        128 * 1024 * 1024, ge=0, description="Bytes of customers with long histories kept in memory; 0 keeps none."
+    )
     database_connections: int = Field(8, ge=3, le=200, description="Size of the PostgreSQL pool.")
     late_after_s: float = Field(72 * 3600.0, gt=0, description="Touchpoints received later are kept, not projected.")
     stale_after_s: float = Field(24 * 3600.0, gt=0, description="Frictions about older anchors are published quiet.")

@@ -82,6 +82,7 @@ class BatchTransaction:
         await self.failpoints.reached(WorkerFailpoint.BEFORE_COMMIT)
 
     async def _note_committed(self, applied: AppliedBatch, started: float) -> None:
+        self.renewer.kept.put(applied.written.kept)
         self.limit.committed(applied.dead)
         count_batch(self.metrics, applied, self.clock.monotonic() - started, self.clock.now())
         await self.failpoints.reached(WorkerFailpoint.AFTER_COMMIT)

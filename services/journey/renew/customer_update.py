@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from services.journey.consume.decoding import DecodedRecord
-from services.journey.domain.comparison.changes import CustomerChanges
+from services.journey.domain.comparison.changes import CustomerChanges, StoredCustomer
 from services.journey.domain.names import CustomerId
 from services.journey.domain.projection import Projection
 from services.journey.domain.touchpoint import TouchpointKey
@@ -36,16 +36,22 @@ class CustomerUpdate:
     new_identifiers: int = 0
 
     @property
+    def is_plain(self) -> bool:
+        """Whether there are new touchpoints of the customer's own, and nothing else."""
+        return bool(self.fresh) and not (self.absorbed or self.gained_from or self.relocation.touchpoints)
+
+    @property
     def trace(self) -> str | None:
         """The W3C trace context of the latest record."""
         return self.fresh[-1].trace if self.fresh else None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class CustomerComparison:
-    """One customer: the projection of its touchpoints, and its changes against what is stored."""
+    """One customer: the projection of its touchpoints, and its changes against what is `stored`."""
 
     customer_id: CustomerId
     update: CustomerUpdate
     projection: Projection
+    stored: StoredCustomer
     changes: CustomerChanges

@@ -6,12 +6,16 @@ a projection says, and what differs from the stored state, is left to the domain
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import zip_longest
 from uuid import UUID
 
+import msgspec
+
+from services.journey.domain.comparison.aftermath import placed, stored_after
 from services.journey.domain.comparison.changes import ComparisonContext, StoredCustomer, diff
+from services.journey.domain.comparison.memory import history_bytes
 from services.journey.domain.friction import StoredFriction, decode
 from services.journey.domain.funnels import FunnelPassage
 from services.journey.domain.journey import StoredJourney
@@ -20,8 +24,9 @@ from services.journey.domain.projection import ProjectionPolicy, project
 from services.journey.domain.timer import StoredTimer
 from services.journey.domain.touchpoint import RecordedTouchpoint, TouchpointKey, in_order
 from services.journey.renew.customer_update import CustomerComparison, CustomerUpdate
+from services.journey.renew.kept_customers import KeptCustomer, KeptCustomers
 from services.journey.renew.writer import CustomerWriter, WriteCounts
-from services.journey.store import frictions, journeys, passages, timer_rows, touchpoints
+from services.journey.store import customers, frictions, journeys, passages, timer_rows, touchpoints
 from services.journey.versions.in_force import HeldPolicies, PolicySource
 from services.runtime.postgres.pools import Connection
 from services.runtime.process.tasks import run_beside
@@ -50,21 +55,25 @@ def ignore_progress() -> None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Kept:
-    """What is stored about the customers of a group, including absorbed ones."""
+    """What is stored about the customers of a group, including absorbed ones; `remembered` was not read but kept."""
 
-    histories: Mapping[UUID, list[RecordedTouchpoint]]
-    frictions: Mapping[UUID, list[StoredFriction]]
-    journeys: Mapping[UUID, list[StoredJourney]]
-    timers: Mapping[UUID, list[StoredTimer]]
-    passages: Mapping[UUID, list[FunnelPassage]]
+    histories: Mapping[UUID, Sequence[RecordedTouchpoint]]
+    frictions: Mapping[UUID, Sequence[StoredFriction]]
+    journeys: Mapping[UUID, Sequence[StoredJourney]]
+    timers: Mapping[UUID, Sequence[StoredTimer]]
+    passages: Mapping[UUID, Sequence[FunnelPassage]]
+    remembered: Mapping[UUID, KeptCustomer]
 
 
-_NOTHING = _Kept(histories={}, journeys={}, frictions={}, timers={}, passages={})
+_NOTHING = _Kept(histories={}, journeys={}, frictions={}, timers={}, passages={}, remembered={})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CustomerRenewer:
-    """Renews customers. `history` is the number of latest touchpoints that are looked at."""
+    """Renews customers. `history` is the number of latest touchpoints that are looked at.
+
+    After the commit, hand what is to be remembered (`WriteCounts.kept`) to `kept`.
+    """
 
     policies: PolicySource
     policy: ProjectionPolicy
@@ -72,6 +81,7 @@ class CustomerRenewer:
     stale_after_s: float
     history: int
     writer: CustomerWriter
+    kept: KeptCustomers
 
     async def renew(
         self,
@@ -84,7 +94,7 @@ class CustomerRenewer:
         written = WriteCounts()
         if not updates:
             return written
-        now = (held := held or await self.policies.hold(connection)).now
+        held = held or await self.policies.hold(connection)
         session = _Session(renewer=self, connection=connection, updates=updates, held=held, written=written, step=step)
         kept = await session.load((groups := _groups(updates))[0])
         compared: Sequence[CustomerComparison] = ()
@@ -94,7 +104,8 @@ class CustomerRenewer:
                 compared = await self._compare(group, updates, kept, held)
                 done.set()
             kept = moving.result()
-        await self.writer.write(connection, compared, now, written)
+        await self.writer.write(connection, compared, held.now, written)
+        session.remember(compared)
         step()
         return written
 
@@ -109,28 +120,25 @@ class CustomerRenewer:
             if loop.time() >= turn_ends:  # at once, so that what is beside begins before the first customer
                 await asyncio.sleep(0)
                 turn_ends = loop.time() + TURN_S
-            update = updates[customer]
-            recorded, stored = self._combine(customer, update, kept)
+            recorded, stored = self._combine(customer, updates[customer], kept)
             projection = project(
                 recorded, fired=stored.fired, rulebook=held.rulebook, policy=self.policy, definitions=held.definitions
             )
-            context = ComparisonContext(
-                customer_id=customer, now=held.now, new_id=self.new_id, stale_after_s=self.stale_after_s
-            )
-            changes = diff(projection, stored, held.rulebook, context)
-            comparisons.append(
-                CustomerComparison(customer_id=customer, update=update, projection=projection, changes=changes)
-            )
+            changes = diff(projection, stored, held.rulebook, self._context(customer, held.now))
+            comparisons.append(CustomerComparison(customer, updates[customer], projection, stored, changes))
         return comparisons
+
+    def _context(self, customer: CustomerId, now: datetime) -> ComparisonContext:
+        return ComparisonContext(customer_id=customer, now=now, new_id=self.new_id, stale_after_s=self.stale_after_s)
 
     def _combine(
         self, customer: CustomerId, update: CustomerUpdate, kept: _Kept
     ) -> tuple[list[RecordedTouchpoint], StoredCustomer]:
         """Return the history of a customer with what is new, and what is stored of it and of absorbed customers."""
-        recorded = [*kept.histories.get(customer, ()), *(fresh.recorded for fresh in update.fresh if not fresh.late)]
-        truncated = len(recorded) > self.history
-        if truncated:
-            recorded = sorted(recorded, key=in_order)[-self.history :]
+        recorded, truncated = self._latest(kept.histories.get(customer, ()), update)
+        if (remembered := kept.remembered.get(customer)) is not None:
+            stored = remembered.stored
+            return recorded, msgspec.structs.replace(stored, truncated=truncated or stored.truncated)
         everyone = (customer, *update.absorbed, *update.gained_from)
         frictions = [friction for one in everyone for friction in kept.frictions.get(one, ())]
         journeys = [journey for one in everyone for journey in kept.journeys.get(one, ())]
@@ -145,6 +153,15 @@ class CustomerRenewer:
             passages=[passage for one in (customer, *update.absorbed) for passage in kept.passages.get(one, ())],
             truncated=truncated,
         )
+
+    def _latest(
+        self, before: Sequence[RecordedTouchpoint], update: CustomerUpdate
+    ) -> tuple[list[RecordedTouchpoint], bool]:
+        """Return the touchpoints that are looked at, and whether there are earlier ones."""
+        recorded = [*before, *(fresh.recorded for fresh in update.fresh if not fresh.late)]
+        if len(recorded) <= self.history:
+            return recorded, False
+        return sorted(recorded, key=in_order)[-self.history :], True
 
 
 def _groups(updates: Mapping[CustomerId, CustomerUpdate]) -> list[Sequence[CustomerId]]:
@@ -167,7 +184,10 @@ def _is_with(friction: StoredFriction, mine: set[UUID], customer: UUID, moved: M
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Session:
-    """The statements of one renewal, one after the other, on the connection that holds the locks."""
+    """The statements of one renewal, one after the other, on the connection that holds the locks.
+
+    `since` is since when rows of a customer were read, None for all; `remembered` are customers who were not read.
+    """
 
     renewer: CustomerRenewer
     connection: Connection
@@ -175,25 +195,70 @@ class _Session:
     held: HeldPolicies
     written: WriteCounts
     step: ProgressCallback
+    since: dict[UUID, datetime | None] = field(default_factory=dict)
+    remembered: dict[UUID, KeptCustomer] = field(default_factory=dict)
 
     async def load(self, group: Sequence[CustomerId]) -> _Kept:
-        """Read what is stored about a group."""
+        """Read what is stored about a group, except of those who are remembered."""
         if not group:
             return _NOTHING
+        remembered = await self._remembered(group)
+        self.remembered.update(remembered)
+        group = [customer for customer in group if customer not in remembered]
         latest = self.renewer.history + 1
         histories = await touchpoints.history(self.connection, group, latest)
         since: dict[UUID, datetime | None] = {
             customer: _floor(histories[customer]) if len(histories.get(customer, ())) >= latest else None
             for customer in group
         }
+        self.since.update(since)
         updates = [self.updates[customer] for customer in group]
         absorbed = dict.fromkeys(one for update in updates for one in (*update.absorbed, *update.gained_from))
         return _Kept(
-            histories=histories,
+            histories={**histories, **{one: kept.recorded for one, kept in remembered.items()}},
             journeys=await journeys.load(self.connection, {**since, **absorbed}),
             frictions=await frictions.load(self.connection, {**since, **absorbed}),
             timers=await timer_rows.load(self.connection, since),
             passages=await passages.load(self.connection, {**since, **absorbed}) if self.held.definitions.known else {},
+            remembered=remembered,
+        )
+
+    async def _remembered(self, group: Sequence[CustomerId]) -> Mapping[UUID, KeptCustomer]:
+        """Return what is remembered of customers whom nobody has changed since; what is outdated is forgotten."""
+        taken = {customer: self.renewer.kept.take(customer) for customer in group}
+        known: dict[UUID, KeptCustomer] = {
+            one: kept for one, kept in taken.items() if kept is not None and self.updates[one].is_plain
+        }
+        if not known:
+            return {}
+        standing = await customers.standing(self.connection, {one: kept.since for one, kept in known.items()})
+        return {one: kept for one, kept in known.items() if kept.is_of(standing[one], self.held.now)}
+
+    def remember(self, compared: Sequence[CustomerComparison]) -> None:
+        """Note what is to be remembered of a group that is written."""
+        for one in compared:
+            if self._is_worth_keeping(one):
+                self.written.kept[one.customer_id] = self._kept_after(one)
+
+    def _is_worth_keeping(self, one: CustomerComparison) -> bool:
+        """Return whether it is known what is stored of the customer now, and worth to be remembered."""
+        return (
+            one.update.is_plain
+            and not one.projection.failures
+            and one.customer_id not in self.written.outdone
+            and self.renewer.kept.is_worth(len(one.projection.history))
+        )
+
+    def _kept_after(self, one: CustomerComparison) -> KeptCustomer:
+        before, history = self.remembered.get(one.customer_id), one.projection.history
+        counted = (fresh.recorded for fresh in one.update.fresh if not fresh.late)
+        return KeptCustomer(
+            version=self.written.versions[one.customer_id],
+            recorded=placed(history, one.changes.placements),
+            stored=stored_after(one.stored, one.changes, self.held.now),
+            since=self.since[one.customer_id] if before is None else before.since,
+            read_at=self.held.now if before is None else before.read_at,
+            history_bytes=history_bytes(history) if before is None else before.bytes_after(counted, history),
         )
 
     async def meanwhile(
@@ -202,6 +267,7 @@ class _Session:
         """Write the previous group, load the next, and keep the transaction alive until the present one is `done`."""
         if compared:
             await self.renewer.writer.write(self.connection, compared, self.held.now, self.written)
+            self.remember(compared)
             self.step()
         kept = await self.load(following)
         while not done.is_set():

@@ -24,6 +24,7 @@ from services.journey.outbox.outbox_rows import OutgoingRecord
 from services.journey.renew import contested_changes, publication
 from services.journey.renew.contested_changes import ContestedChange
 from services.journey.renew.customer_update import CustomerComparison
+from services.journey.renew.kept_customers import KeptCustomer
 from services.journey.store import customers, frictions, journeys, passages, path_rows, timer_rows, touchpoints
 from services.journey.store.customers import CustomerNoteRow
 from services.journey.store.frictions import FrictionRow, RuleFailureRow
@@ -37,11 +38,18 @@ from services.runtime.postgres.pools import Connection
 
 @dataclass(slots=True, kw_only=True)
 class WriteCounts:
-    """Counts of what was written, for metrics. Frictions are counted by rule, event and whether they are quiet."""
+    """Counts of what was written, for metrics. Frictions are counted by rule, event and whether they are quiet.
+
+    `versions` are those that were written; `outdone` are customers whose friction another one holds. `kept` is what to
+    remember of customers once all this is committed.
+    """
 
     frictions: Counter[tuple[str, FrictionEvent, bool]] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
     outgoing: int = 0
+    versions: dict[UUID, int] = field(default_factory=dict)
+    outdone: set[UUID] = field(default_factory=set)
+    kept: dict[UUID, KeptCustomer] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +62,8 @@ class CustomerWriter:
         self, connection: Connection, comparisons: Sequence[CustomerComparison], now: datetime, written: WriteCounts
     ) -> None:
         """Write all comparisons, and add to the counts in `written`."""
-        await customers.note(connection, [_note(one) for one in comparisons if one.update.fresh or one.changes])
+        noted = [_note(one) for one in comparisons if _is_noted(one)]
+        written.versions |= await customers.note(connection, noted)
         await _write_touchpoints(connection, comparisons)
         records = await _write_journeys(connection, comparisons, now)
         changed = await _write_frictions(connection, comparisons, now, written)
@@ -66,6 +75,12 @@ class CustomerWriter:
         if outgoing := [*(records if self.publish_journeys else ()), *changed]:
             await outbox_rows.add(connection, outgoing)
             written.outgoing += len(outgoing)
+
+
+def _is_noted(comparison: CustomerComparison) -> bool:
+    """Return whether anything about the customer has changed, be it only whose its touchpoints are."""
+    update = comparison.update
+    return bool(update.fresh or comparison.changes or update.absorbed or update.relocation.touchpoints)
 
 
 def _note(comparison: CustomerComparison) -> CustomerNoteRow:
@@ -160,9 +175,14 @@ async def _write_frictions(
     )
     if not changes:
         return []
+    kept = {id(change) for _, change in changes}
+    written.outdone |= {
+        one.customer_id for one in comparisons for change in one.changes.frictions if id(change) not in kept
+    }
     absorbed = [other for one in comparisons for other in (*one.update.absorbed, *one.update.gained_from)]
     outgoing, lost = await _write_changes(connection, changes, now, absorbed, written)
     if lost:
+        written.outdone |= {one.customer_id for one, _ in lost}
         holders = await frictions.holders(connection, [change.friction.id for _, change in lost])
         won = contested_changes.winning_changes(lost, holders)
         more, _ = await _write_changes(

@@ -119,6 +119,7 @@ class IdentityRepairer:
             if (stray.source, stray.id) in touchpoints:
                 moved[owner].append(touchpoints[stray.source, stray.id])
         count = await ledger.move(connection, holder, moved) if moved else 0
+        await customers.raise_versions(connection, {holder, *moved} if moved else ())
         await self._renew_each(connection, [*([holder] if holder in locked else []), *sorted(moved)])
         return RepairCounts(touchpoints_moved=count)
 

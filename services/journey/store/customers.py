@@ -182,13 +182,14 @@ UPDATE journey.customers AS c
        identifier_count = c.identifier_count + n.identifiers
   FROM unnest($1::uuid[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::int[])
        AS n (customer_id, service_level, first_at, last_at, identifiers)
- WHERE c.customer_id = n.customer_id"""
+ WHERE c.customer_id = n.customer_id
+RETURNING c.customer_id, c.version"""
 
 
-async def note(connection: Connection, notes: Collection[CustomerNoteRow]) -> None:
-    """Raise the version of each customer and write what is known now."""
+async def note(connection: Connection, notes: Collection[CustomerNoteRow]) -> dict[UUID, int]:
+    """Raise the version of each customer and write what is known now; return the versions."""
     ordered = sorted(notes, key=lambda note: note.customer_id)
-    await connection.execute(
+    rows = await connection.fetch(
         _NOTE,
         [n.customer_id for n in ordered],
         [n.service_level for n in ordered],
@@ -196,3 +197,34 @@ async def note(connection: Connection, notes: Collection[CustomerNoteRow]) -> No
         [n.last_at for n in ordered],
         [n.new_identifiers for n in ordered],
     )
+    return {row[0]: row[1] for row in rows}
+
+
+_RAISE = "UPDATE journey.customers SET version = version + 1 WHERE customer_id = ANY($1)"
+
+
+async def raise_versions(connection: Connection, customers: Collection[UUID]) -> None:
+    """Say that something about these locked customers has changed."""
+    await connection.execute(_RAISE, list(customers))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CustomerStanding:
+    """The version of a customer, and the number of frictions: another customer can take one at any time."""
+
+    version: int
+    frictions: int
+
+
+_STANDING = """
+SELECT c.customer_id, c.version,
+       (SELECT count(*) FROM journey.frictions AS f
+         WHERE f.customer_id = c.customer_id AND (w.since IS NULL OR f.occurred_at >= w.since))
+  FROM unnest($1::uuid[], $2::timestamptz[]) AS w (customer_id, since)
+  JOIN journey.customers AS c ON c.customer_id = w.customer_id"""
+
+
+async def standing(connection: Connection, since: Mapping[UUID, datetime | None]) -> dict[UUID, CustomerStanding]:
+    """Return how these locked customers stand, each with the frictions since then: None for all of them."""
+    rows = await connection.fetch(_STANDING, list(since), list(since.values()))
+    return {row[0]: CustomerStanding(version=row[1], frictions=row[2]) for row in rows}

@@ -107,6 +107,7 @@ UPDATE journey.timers SET state = 'fired', updated_at = now()
 RETURNING customer_id"""
 
 
-async def fire(connection: Connection, reach: TimerReach, customers: Collection[UUID]) -> int:
-    """Fire the due timers of locked customers, checking again; return how many timers fired."""
-    return len(await connection.fetch(_FIRE, reach.passed, reach.replayed, list(customers)))
+async def fire(connection: Connection, reach: TimerReach, customers: Collection[UUID]) -> list[UUID]:
+    """Fire the due timers of locked customers, checking again; return the customer of each timer that fired."""
+    rows = await connection.fetch(_FIRE, reach.passed, reach.replayed, list(customers))
+    return [row["customer_id"] for row in rows]

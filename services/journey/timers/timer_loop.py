@@ -118,12 +118,14 @@ class TimerLoop:
         async with transaction(self.pool) as connection:
             roots = await customers.roots(connection, wanted)
             locked = await customers.lock(connection, set(roots.values()))
-            fired = 0 if reach is None else await timer_rows.fire(connection, reach, list(locked))
+            fired = [] if reach is None else await timer_rows.fire(connection, reach, list(locked))
+            if fired:
+                await customers.raise_versions(connection, set(fired))
             news = {CustomerId(customer): CustomerUpdate() for customer in locked}
             written: WriteCounts = await self.renewer.renew(connection, news)
             await self.failpoints.reached(WorkerFailpoint.TIMERS_FIRED)
         count_written(self.metrics, written)
-        self.metrics.timers_fired.inc(fired)
+        self.metrics.timers_fired.inc(len(fired))
         if written.outgoing:
             self.after_commit()
-        return fired
+        return len(fired)
