@@ -51,8 +51,9 @@ faults-short: $(STAMP)  ## those faults that `make test-kafka` runs too
 test-sdks: $(STAMP)  ## the libraries and webhooks of others, unmodified, against a real ingest (Java 17, mvn, npm, Node 18+)
 	@$(BIN)/python -m tests.sdks.matrix $(ARGS)
 
-test-panels: $(STAMP)  ## every panel shows something: the stack, a real Prometheus (PROMETHEUS=path) and traffic
-	@$(PYTEST) -m prometheus $(ARGS)
+test-panels: $(STAMP)  ## dashboards and alerts: Grafana's types (npm), the stack under traffic, Prometheus (PROMETHEUS=path), Alertmanager (ALERTMANAGER_TREE=folder)
+	@npm ci --silent --ignore-scripts --prefix tests/grafana
+	@$(PYTEST) tests/e2e/test_panels.py tests/grafana -m prometheus $(ARGS)
 
 # The driver is not in the lock, and beside the environment: nothing that ships, and no other test, needs it.
 DRIVER := .pytest_cache/browser

@@ -265,7 +265,7 @@ def _job_variable(jobs: str) -> dict[str, Any]:
         "label": "Process",
         "type": "query",
         "datasource": DATASOURCE,
-        "query": {"query": "label_values(up, job)", "refId": "job"},
+        "query": "label_values(up, job)",
         "current": {"text": "All", "value": "$__all"},
         "hide": 0,
         "includeAll": True,

@@ -214,6 +214,7 @@ class AlertsProcess:
             loop=self.loop,
             metrics=self.metrics.state,
             reachability=self.metrics.reachability,
+            holding=self.metrics.holding,
             watches=self.metrics.loop,
             digests=DigestSender(pool=self._pool, clock=self._clock, new_id=new_id, public_url=alerts.public_url),
             owner=self._owner,

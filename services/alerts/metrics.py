@@ -243,6 +243,39 @@ class StateMetrics:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HoldingMetrics:
+    """Metrics of what is held on its way to people, and of what goes to further people by itself."""
+
+    silences: Gauge
+    waiting: Gauge
+    escalations: Gauge
+
+    @classmethod
+    def register(cls, registry: CollectorRegistry) -> "HoldingMetrics":
+        """Declare these metrics in `registry`."""
+        return cls(
+            silences=Gauge(
+                "waymark_alerts_silences",
+                "Silences that are not over: active, or pending (they begin later).",
+                ("state",),
+                registry=registry,
+            ),
+            waiting=Gauge(
+                "waymark_alerts_waiting_notifications",
+                "Notifications that wait, by what for: hours, silence, inhibition, outbreak (held by it), repeat (the "
+                "next one), reroute.",
+                ("kind",),
+                registry=registry,
+            ),
+            escalations=Gauge(
+                "waymark_alerts_escalations",
+                "Escalations under way: issues, by route, that go to further people unless somebody takes them.",
+                registry=registry,
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LoopMetrics:
     """Metrics of what came of resolutions."""
 
@@ -330,6 +363,7 @@ class AlertsMetrics:
     delivery: DeliveryMetrics
     state: StateMetrics
     reachability: ReachabilityMetrics
+    holding: HoldingMetrics
     loop: LoopMetrics
 
     @classmethod
@@ -343,5 +377,6 @@ class AlertsMetrics:
             delivery=DeliveryMetrics.register(registry),
             state=StateMetrics.register(registry),
             reachability=ReachabilityMetrics.register(registry),
+            holding=HoldingMetrics.register(registry),
             loop=LoopMetrics.register(registry),
         )

@@ -1,8 +1,9 @@
 """Every panel of every dashboard shows something: a real Prometheus scrapes the whole stack under traffic.
 
-Black box: imports nothing of the project. Needs Prometheus' binary, named by PROMETHEUS (`.ci/run` fetches it); the
-queries are the dashboards' own, with Grafana's variables filled in. Grafana itself is not run: no package registry
-carries it.
+Its alerts reach people through a real Alertmanager. Black box: imports nothing of the project. Needs the binary of
+Prometheus, named by PROMETHEUS, and Debian's package of Alertmanager, unpacked in ALERTMANAGER_TREE (`.ci/run` fetches
+both); the queries are the dashboards' own, with Grafana's variables filled in. Grafana itself is not run: no package
+registry carries it. What every panel shows is written to `.pytest_cache/panels.txt`.
 """
 
 import json
@@ -14,20 +15,23 @@ import time
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
+from tests.alertmanager.other import prepare
 from tests.fixtures.waymark_up import WaymarkUp
 from tests.waiting import until_sync
 
 ROOT = Path(__file__).parents[2]
 DASHBOARDS = sorted((ROOT / "deploy" / "grafana" / "dashboards").glob("*.json"))
+TABLE = ROOT / ".pytest_cache" / "panels.txt"
 # Panels whose `noValue` says that nothing has happened may be empty: no failure is no failure of the dashboard.
 UNEVENTFUL = "no data"
 VARIABLES = (("$__rate_interval", "1m"), ("$job", ".+"))
@@ -36,11 +40,14 @@ pytestmark = [pytest.mark.prometheus, pytest.mark.timeout(300)]
 
 
 class _Receiver(BaseHTTPRequestHandler):
-    """A team that takes every webhook."""
+    """A team that takes every webhook, but for the path of one that has gone; `told` is what came, by path."""
+
+    told: ClassVar[defaultdict[str, list[bytes]]] = defaultdict(list)
 
     def do_POST(self) -> None:
-        self.rfile.read(int(self.headers.get("content-length", 0)))
-        self.send_response(204)
+        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        self.told[self.path].append(body)
+        self.send_response(410 if self.path == "/gone" else 204)
         self.end_headers()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base class names it so
@@ -59,9 +66,9 @@ def _call(url: str, key: str = "", body: object = None) -> Any:
 
 
 @contextmanager
-def _running(*command: str | Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def _running(*command: str | Path, log: Path, cwd: Path | None = None) -> Iterator[subprocess.Popen[bytes]]:
     with log.open("wb") as output:
-        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(command, stdout=output, stderr=subprocess.STDOUT, cwd=cwd)
     try:
         yield process
     finally:
@@ -71,13 +78,52 @@ def _running(*command: str | Path, log: Path) -> Iterator[subprocess.Popen[bytes
 
 @pytest.fixture(scope="module")
 def stack(shared_stack: WaymarkUp) -> dict[str, Any]:
-    """Everything, by the one command; the addresses and keys that it hands to scripts."""
-    return shared_stack.ready()
+    """Everything, by the one command, with journeys defined; the addresses and keys that it hands to scripts."""
+    ready = shared_stack.ready()
+    applied = shared_stack.run("journeys", "apply", "retail")
+    assert applied.returncode == 0, applied.stderr
+    return ready
 
 
 @pytest.fixture(scope="module")
-def prometheus(stack: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Prometheus with our rules, scraping the stack each second; its address."""
+def receiver() -> Iterator[str]:
+    """Where webhooks go, of our own and of Alertmanager; its address."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _Receiver)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def _free_address() -> str:
+    with ThreadingHTTPServer(("127.0.0.1", 0), _Receiver) as free:
+        return f"127.0.0.1:{free.server_port}"
+
+
+@pytest.fixture(scope="module")
+def alertmanager(receiver: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Alertmanager with our routes, whose receivers are ours; its address."""
+    folder = tmp_path_factory.mktemp("alertmanager")
+    routes = (ROOT / "deploy" / "prometheus" / "alertmanager.yml").read_text(encoding="utf-8")
+    (folder / "alertmanager.yml").write_text(routes.replace("127.0.0.1:9/", f"{receiver}/"))
+    address = _free_address()
+    command = (
+        prepare(folder),
+        f"--config.file={folder}/alertmanager.yml",
+        f"--storage.path={folder}/data",
+        f"--web.listen-address={address}",
+        "--cluster.listen-address=",
+    )
+    with _running(*command, log=folder / "alertmanager.log", cwd=folder):
+        until_sync(lambda: _answers(f"http://{address}/-/ready"), within=60)
+        yield address
+
+
+@pytest.fixture(scope="module")
+def prometheus(stack: dict[str, Any], alertmanager: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Prometheus with our rules and an Alertmanager, scraping the stack each second; its address."""
     folder = tmp_path_factory.mktemp("prometheus")
     jobs = {
         "ingest": "ingest",
@@ -94,10 +140,10 @@ def prometheus(stack: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) 
         "global": {"scrape_interval": "1s", "evaluation_interval": "1s"},
         "rule_files": [str(ROOT / "deploy/prometheus/rules/*.yaml")],
         "scrape_configs": scrapes,
+        "alerting": {"alertmanagers": [{"static_configs": [{"targets": [alertmanager]}]}]},
     }
     (folder / "prometheus.yml").write_text(json.dumps(config))  # JSON is YAML
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Receiver) as free:
-        address = f"127.0.0.1:{free.server_port}"
+    address = _free_address()
     command = (
         os.environ["PROMETHEUS"],
         f"--config.file={folder}/prometheus.yml",
@@ -106,7 +152,7 @@ def prometheus(stack: dict[str, Any], tmp_path_factory: pytest.TempPathFactory) 
     )
     with _running(*command, log=folder / "prometheus.log"):
         until_sync(lambda: _answers(f"http://{address}/-/ready"), within=60)
-        until_sync(lambda: _query(address, "sum(up) == 4"), within=60)
+        until_sync(lambda: _query(address, "sum(up) == 5"), within=60)
         yield address
 
 
@@ -127,14 +173,11 @@ def _query(address: str, expression: str) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def traffic(stack: dict[str, Any], prometheus: str) -> Iterator[None]:
-    """Customers who call twice about the same thing, all the while; a team that is told, and that answers."""
-    receiver = ThreadingHTTPServer(("127.0.0.1", 0), _Receiver)
-    threading.Thread(target=receiver.serve_forever, daemon=True).start()
-    keys = stack["keys"]
-    endpoint = {"name": "team", "kind": "standard_webhook", "catch_all": True}
-    endpoint["url"] = f"http://127.0.0.1:{receiver.server_port}/"
-    assert _call(f"{stack['alerts']}/v1/endpoints", keys["admin"], endpoint).get("id")
+def traffic(stack: dict[str, Any], prometheus: str, receiver: str) -> Iterator[None]:
+    """Customers who order on the web and then call twice about it, all the while; a team that is told, and answers."""
+    for name in ("team", "gone"):
+        endpoint = {"name": name, "kind": "standard_webhook", "catch_all": True, "url": f"http://{receiver}/{name}"}
+        assert _call(f"{stack['alerts']}/v1/endpoints", stack["keys"]["admin"], endpoint).get("id")
     over = threading.Event()
 
     def play() -> None:
@@ -150,26 +193,31 @@ def traffic(stack: dict[str, Any], prometheus: str) -> Iterator[None]:
     finally:
         over.set()
         player.join()
-        receiver.shutdown()
-        receiver.server_close()
 
 
 def _play(stack: dict[str, Any], number: int) -> None:
     now = datetime.now(UTC).isoformat()
     phone = f"+8210{10_000_000 + number:08}"
+    common = {
+        "occurred_at": now,
+        "reason": "billing",
+        "customer": {"phone": phone, "email": f"{number}@example.com"},
+        "refs": {"order_id": f"A-{number}"},
+    }
+    order = {"id": f"{number}-order", "channel": "web", "kind": "order_placed", "sequence": 1, **common}
     calls = [
         {
             "id": f"{number}-{call}",
-            "occurred_at": now,
             "channel": "phone",
             "kind": "call_started",
             "direction": "inbound",
             "interaction_id": f"call-{number}-{call}",
-            "reason": "billing",
-            "customer": {"phone": phone, "email": f"{number}@example.com"},
+            "sequence": 2 + call,
+            **common,
         }
         for call in range(2)
     ]
+    calls.insert(0, order)
     keys = stack["keys"]
     _call(f"{stack['ingest']}/v1/touchpoints", keys["source"], {"touchpoints": [*calls, {"id": "lacks everything"}]})
     _call(f"{stack['journey_api']}/v1/customers/phone:{urllib.parse.quote(phone)}", keys["reader"])
@@ -198,9 +246,30 @@ def test_every_panel_shows_a_number_under_traffic(prometheus: str) -> None:
     def empty() -> list[str]:
         return sorted(title for title, expression in wanted.items() if not _query(prometheus, expression))
 
-    assert len(wanted) > 20
+    assert len(wanted) > 50
     until_sync(lambda: not empty() or time.monotonic() > deadline, within=150)
     assert empty() == []
+    TABLE.parent.mkdir(exist_ok=True)
+    TABLE.write_text("\n".join(line for path in DASHBOARDS for line in _table(prometheus, path)) + "\n")
+
+
+def _table(prometheus: str, path: Path) -> Iterator[str]:
+    """Each panel with the values of the first series of its first query, as people see them."""
+    yield f"\n{path.stem}"
+    for panel in json.loads(path.read_text())["panels"]:
+        if panel["type"] == "row":
+            yield f"  {panel['title']}"
+            continue
+        defaults = panel["fieldConfig"]["defaults"]
+        found = [series for target in panel["targets"] for series in _query(prometheus, _filled(target["expr"]))]
+        values = ", ".join(_told(series) for series in found[:4]) or defaults["noValue"]
+        more = f" and {len(found) - 4} more" if len(found) > 4 else ""
+        yield f"    {panel['title']} ({defaults['unit']}): {values}{more}"
+
+
+def _told(series: dict[str, Any]) -> str:
+    labels = " ".join(value for name, value in sorted(series["metric"].items()) if name != "__name__")
+    return f"{labels} {float(series['value'][1]):.3g}".strip()
 
 
 @pytest.mark.usefixtures("traffic")
@@ -218,6 +287,23 @@ def test_no_page_fires_while_all_is_well(prometheus: str) -> None:
     }
 
     assert pages == set()
+
+
+@pytest.mark.usefixtures("traffic")
+def test_people_are_told_by_alertmanager_what_to_do() -> None:
+    def alerts(path: str) -> dict[str, Any]:
+        bodies = [json.loads(body) for body in _Receiver.told[path]]
+        return {alert["labels"]["alertname"]: alert for body in bodies for alert in body["alerts"]}
+
+    until_sync(lambda: "WaymarkEndpointDisabled" in alerts("/tickets"), within=120)
+    until_sync(lambda: alerts("/heartbeat"), within=60)
+    ticket = alerts("/tickets")["WaymarkEndpointDisabled"]
+
+    assert (ticket["status"], ticket["labels"]["reason"]) == ("firing", "gone")
+    assert "switched off because of its answers (gone)" in ticket["annotations"]["summary"]
+    assert ticket["annotations"]["runbook"] == "docs/operations.md#waymarkendpointdisabled"
+    assert set(alerts("/heartbeat")) == {"WaymarkHeartbeat"}
+    assert alerts("/pages") == {}
 
 
 def test_every_process_speaks_correct_metrics(stack: dict[str, Any]) -> None:

@@ -104,3 +104,18 @@ async def test_what_is_held_does_not_escalate(database: str, clock: SteppingCloc
 
     assert snoozed == ["desk"]
     assert "lead" in after
+
+
+async def test_the_gauge_counts_escalations_until_somebody_takes_the_issue(database: str, clock: SteppingClock) -> None:
+    async with a_desk(database, clock, POLICY, "lead", "head") as (engine, _):
+        await engine.take(a_friction())
+        shown = []
+        for _ in range(2):
+            await engine.service.upkeep().refresh()
+            shown.append(engine.service.registry.get_sample_value("waymark_alerts_escalations"))
+            (issue,) = await engine.column("SELECT issue_id FROM alerts.issues")
+            await engine.service.executor.execute(
+                issue, lambda issue, _: actions.acknowledge(issue, actor="kim", now=clock.now())
+            )
+
+    assert shown == [1, 0]

@@ -273,3 +273,20 @@ async def test_repeats_back_off_until_somebody_acknowledges(database: str, clock
     assert told[0] == (1, 2)
     assert [call.document["reason"] for call in receiver.calls[1:]] == ["repeated"] * 3
     assert waiting == 0
+
+
+async def test_the_gauges_count_what_waits_and_the_silences_that_are_not_over(
+    database: str, clock: SteppingClock
+) -> None:
+    async with a_desk(database, clock, SIMPLE) as (engine, _):
+        await a_silence(engine, "reason=billing", clock.now() + HOUR)
+        await a_silence(engine, "reason=claim", clock.now() + 9 * HOUR, starts_at=clock.now() + HOUR)
+        await a_silence(engine, "reason=loan", clock.now() - MINUTE, starts_at=clock.now() - HOUR)
+        await engine.take(a_friction())
+        await engine.service.upkeep().refresh()
+        value = engine.service.registry.get_sample_value
+
+        assert value("waymark_alerts_silences", {"state": "active"}) == 1
+        assert value("waymark_alerts_silences", {"state": "pending"}) == 1
+        assert value("waymark_alerts_waiting_notifications", {"kind": "silence"}) == 1
+        assert value("waymark_alerts_waiting_notifications", {"kind": "hours"}) == 0

@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from services.alerts.deliver import delivery_store
 from services.alerts.digest.digest_sender import DigestSender
+from services.alerts.hold.waits import WaitKind
 from services.alerts.inbox.action_executor import ActionExecutor
 from services.alerts.inbox.actions import end_snooze, notify_again, verdict_of
 from services.alerts.issues.model import AlertSeverity, IssueState
@@ -18,10 +19,11 @@ from services.alerts.loop.loop_follower import LoopFollower
 from services.alerts.loop.outcomes import ResolutionOutcome
 from services.alerts.loop.recontact_counts import watches_by_state
 from services.alerts.loop.watches import WatchState
-from services.alerts.metrics import LoopMetrics, ReachabilityMetrics, StateMetrics
+from services.alerts.metrics import HoldingMetrics, LoopMetrics, ReachabilityMetrics, StateMetrics
 from services.alerts.notify import directory_store, reachability_store
 from services.alerts.notify.reachability import Reachability, ReachabilityReport, SilenceReason, report_reachability
 from services.alerts.outbreaks.outbreak_watch import OutbreakWatch
+from services.alerts.policy.silences import SilenceState
 from services.alerts.priority.ranking import grown_older
 from services.alerts.upkeep import upkeep_store as store
 from services.runtime.clock import Clock
@@ -55,6 +57,7 @@ class UpkeepLoop:
     loop: LoopFollower
     metrics: StateMetrics
     reachability: ReachabilityMetrics
+    holding: HoldingMetrics
     watches: LoopMetrics
     digests: DigestSender
     owner: str
@@ -146,6 +149,7 @@ class UpkeepLoop:
             now = self.clock.now()
             figures = await store.figures(connection, now)
             watches = await watches_by_state(connection, now - WATCHES_COUNTED)
+            held = await store.held_figures(connection, now)
             report = report_reachability(await reachability_store.load_survey(connection), now=now)
         for severity in AlertSeverity:
             for state in (IssueState.OPEN, IssueState.ACKNOWLEDGED):
@@ -160,8 +164,17 @@ class UpkeepLoop:
                 self.watches.watches.labels(outcome, became).set(watches.get((outcome, became), 0))
         self.metrics.oldest_due.set(_timestamp(figures.oldest_due))
         self.metrics.unpublished.set(figures.unpublished)
+        self._set_held(held)
         self._set_reachability(report)
         self.reachability.looked.set(now.timestamp())
+
+    def _set_held(self, held: store.HeldFigures) -> None:
+        """Set the gauges of what is held."""
+        for kind in WaitKind:
+            self.holding.waiting.labels(kind).set(held.waiting.get(kind, 0))
+        for state in (SilenceState.ACTIVE, SilenceState.PENDING):
+            self.holding.silences.labels(state).set(held.silences.get(state, 0))
+        self.holding.escalations.set(held.escalations)
 
     def _set_reachability(self, report: ReachabilityReport) -> None:
         """Set the gauges of reachability."""

@@ -104,6 +104,32 @@ async def figures(connection: Connection, now: datetime) -> GaugeFigures:
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldFigures:
+    """What waits, by kind; the silences that are not over, by state; and the escalations under way."""
+
+    waiting: Mapping[str, int]
+    silences: Mapping[str, int]
+    escalations: int
+
+
+async def held_figures(connection: Connection, now: datetime) -> HeldFigures:
+    """Count what is held on its way to people."""
+    waiting = await connection.fetch("SELECT kind, count(*) AS n FROM alerts.waits GROUP BY kind")
+    silences = await connection.fetch(
+        """
+        SELECT CASE WHEN starts_at > $1 THEN 'pending' ELSE 'active' END AS state, count(*) AS n
+          FROM alerts.silences WHERE NOT over AND ends_at > $1 GROUP BY 1
+        """,
+        now,
+    )
+    return HeldFigures(
+        waiting={row["kind"]: row["n"] for row in waiting},
+        silences={row["state"]: row["n"] for row in silences},
+        escalations=await connection.fetchval("SELECT count(*) FROM alerts.escalations"),
+    )
+
+
 async def ended_snoozes(connection: Connection, now: datetime, limit: int) -> list[UUID]:
     """Return the issues whose snooze is over."""
     rows = await connection.fetch(

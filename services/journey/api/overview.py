@@ -13,6 +13,7 @@ from typing import Final
 
 from prometheus_client import CollectorRegistry, Gauge
 
+from services.journey.api.progress_figures import ProgressFigures, ProgressMetrics, read_progress
 from services.runtime.clock import Clock
 from services.runtime.postgres.pools import TRANSIENT, Pool, transaction
 from services.runtime.telemetry.logs import get_logger
@@ -62,6 +63,7 @@ class JourneyOverview:
 
     open_journeys: Mapping[str, int]
     recent: Mapping[str, WindowCounts]
+    progress: ProgressFigures
 
 
 async def read_overview(pool: Pool, now: datetime) -> JourneyOverview:
@@ -79,7 +81,10 @@ async def read_overview(pool: Pool, now: datetime) -> JourneyOverview:
                     FrictionCount(rule=row[0], severity=row[1], channel=row[2], count=row[3]) for row in rows
                 ),
             )
-    return JourneyOverview(open_journeys={band: bands.get(band, 0) for band in EFFORT_BANDS}, recent=recent)
+        progress = await read_progress(connection, now)
+    return JourneyOverview(
+        open_journeys={band: bands.get(band, 0) for band in EFFORT_BANDS}, recent=recent, progress=progress
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +95,7 @@ class OverviewMetrics:
     recent_journeys: Gauge
     recent_customers: Gauge
     recent_frictions: Gauge
+    progress: ProgressMetrics
     read_at: Gauge
 
     @classmethod
@@ -120,6 +126,7 @@ class OverviewMetrics:
                 ("window", "rule", "severity", "channel"),
                 registry=registry,
             ),
+            progress=ProgressMetrics.register(registry),
             read_at=Gauge(
                 "waymark_journey_pulse_timestamp_seconds",
                 "When these numbers were read; NaN before the first time.",
@@ -138,6 +145,7 @@ class OverviewMetrics:
             for friction in recent.frictions:
                 labels = (window, friction.rule, friction.severity, friction.channel)
                 self.recent_frictions.labels(*labels).set(friction.count)
+        self.progress.show(pulse.progress)
         self.read_at.set(now.timestamp())
 
 

@@ -1,6 +1,6 @@
 """Reads funnels: sums of the counts and of what is not folded into them yet, in one snapshot."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -102,6 +102,18 @@ _Sums = defaultdict[str, _MeasureSum]
 
 def _no_sums() -> _Sums:
     return defaultdict(_MeasureSum)
+
+
+StageCounts = Mapping[tuple[str, str, str], int]
+"""Journeys by definition, stage and measure."""
+
+
+async def stage_counts(connection: Connection, since: datetime) -> StageCounts:
+    """Return what was counted of the journeys that were entered since then, of whole hours; zeros are left out."""
+    found: Counter[tuple[str, str, str]] = Counter()
+    for row in await _rows(connection, _BY_STAGE, FunnelFilter(since=since), None):
+        found[row["definition"], row["stage"], row["measure"]] += row["journeys"]
+    return found
 
 
 class FunnelReader:
