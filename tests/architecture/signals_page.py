@@ -155,7 +155,8 @@ def _sent(signal: Signal, language: str) -> str:
     catalogue = kinds.load()
     found: dict[str, None] = {}
     fields: dict[str, None] = {}
-    for id_ in signal.rules:
+    looked_at = [other for id_ in signal.rules for other in RULES[id_].get("frictions", ())]
+    for id_ in dict.fromkeys((*signal.rules, *looked_at)):
         for name, value in _members(RULES[id_]):
             if name == "kind":
                 named = value["not"] if isinstance(value, dict) else value

@@ -117,7 +117,7 @@ async def test_other_customers_or_another_place_is_an_outbreak_of_its_own(databa
         ]
 
 
-async def test_it_goes_on_while_one_of_its_rules_does_and_its_aftermath_is_the_same_one_again(
+async def test_it_goes_on_while_one_of_its_rules_does_and_its_consequence_is_the_same_one_again(
     database: str, clock: SteppingClock
 ) -> None:
     met = people(40)

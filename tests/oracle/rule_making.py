@@ -36,9 +36,9 @@ WORDS: Final = {"en": "x", "ko": "엑스"}
 
 def a_rule(random: Random, number: int) -> Json:
     """A rule as a rules file has it."""
-    shape = random.choice((_count, _steps, _steps, _pattern, _threshold, _threshold, _absence, _response, _aggregate))(
-        random
-    )
+    shape = random.choice(
+        (_count, _steps, _steps, _pattern, _threshold, _threshold, _absence, _response, _aggregate, *MORE)
+    )(random)
     rule = {"id": f"odd_{number}", "severity": "low", "title": WORDS, "explanation": WORDS, **shape}
     if random.random() < 0.2:
         rule["cooldown"] = random.choice(TIMES)
@@ -53,7 +53,7 @@ def a_rule(random: Random, number: int) -> Json:
 def _parameters(random: Random, rule: Json) -> Json:
     """Some of the numbers and times of a rule, otherwise."""
     others: Json = {"cooldown": random.choice(TIMES), "cap": {"max": 1, "within": random.choice(TIMES)}}
-    if rule["shape"] in {"count", "aggregate"}:
+    if rule["shape"] in {"count", "aggregate", "effort"}:
         others["at_least"] = random.randint(1, 4)
     times = ("15m", "1h", "9h", "30h") if "active_time_interval" in rule else TIMES
     others |= {member: random.choice(times) for member in ("within", "grace") if member in rule}
@@ -138,6 +138,54 @@ def _response(random: Random) -> Json:
 def _hours(random: Random) -> Json:
     spans = random.sample(HOURS, random.randint(1, 2))
     return {"active_time_interval": {"name": "odd", "time_intervals": spans}}
+
+
+def _stage(random: Random) -> Json:
+    stages = [
+        {"name": f"s{number}", "begins": _matcher(random), "within": random.choice(TIMES)}
+        for number in range(random.randint(1, 3))
+    ]
+    if len(stages) > 1 and random.random() < 0.3:
+        del stages[0]["within"]
+    rule: Json = {"shape": "stage", "stages": stages, "ends": _clause(random)}
+    if random.random() < 0.3:
+        for stage in stages:
+            stage |= {"within": random.choice(("15m", "1h", "9h", "30h"))}
+        rule |= _hours(random)
+    return rule | ({"same": random.sample(FIELDS, random.randint(1, 2))} if random.random() < 0.5 else {})
+
+
+def _effort(random: Random) -> Json:
+    return {"shape": "effort", "at_least": random.choice((1, 20, 26, 40, 53, 70))}
+
+
+def _consequence(random: Random) -> Json:
+    makers = (_count, _steps, _threshold, _absence, _response, _aggregate)
+    carried = [
+        {
+            "id": f"inner_{number}",
+            "severity": "low",
+            "title": WORDS,
+            "explanation": WORDS,
+            **random.choice(makers)(random),
+        }
+        for number in range(random.randint(1, 3))
+    ]
+    for one in carried:
+        if random.random() < 0.4:
+            one["closes_when"] = [{"kind": random.choice(KINDS)}]
+        if random.random() < 0.2:
+            one["by_service_level"] = {"premium": _parameters(random, one)}
+    rule: Json = {"shape": "consequence", "frictions": carried}
+    if random.random() < 0.5:
+        rule |= {"expect": _matcher(random), "within": random.choice(TIMES)}
+    else:
+        rule |= random.choice(({"contacts": True, "of": _matcher(random)}, {"of": _clause(random)}))
+        rule |= {"within": random.choice(TIMES)} if random.random() < 0.5 else {}
+    return rule | ({"same": random.sample(FIELDS, 1)} if random.random() < 0.4 else {})
+
+
+MORE: Final = (_stage, _effort, _consequence)
 
 
 def _among(random: Random) -> Json:

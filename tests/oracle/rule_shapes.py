@@ -5,12 +5,11 @@ and leaves no room for cleverness. Every timer counts as fired.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from fractions import Fraction
 from itertools import groupby, pairwise
 from typing import Any, Final
 from uuid import UUID, uuid5
 
-from tests.oracle import business_clock
+from tests.oracle import aggregates, business_clock, effort
 from tests.oracle.facts import Json, Key, microseconds
 from tests.oracle.rule_conditions import duration, is_over, matches, read
 from tests.oracle.rule_units import (
@@ -192,7 +191,7 @@ def _absence(rule: Json, who: Customer) -> Iterable[Said]:
             if one is not arming and arming.at <= one.at <= due and matches(rule["expect"], one.doc) and agreed(one)
         ]
         if not follow_ups:
-            yield Said(anchor=arming, evidence=[arming])
+            yield Said(anchor=arming, evidence=[arming], due=due)
 
 
 def _due(rule: Json, arming: Unit, who: Customer) -> int | None:
@@ -238,7 +237,7 @@ def _response(rule: Json, who: Customer) -> Iterable[Said]:
                 continue
             due = business_clock.due(rule.get("active_time_interval"), (), ask.at, duration(within))
             if due is not None and not any(ask.at <= one.at <= due for one in replies):
-                yield Said(anchor=ask, evidence=[ask])
+                yield Said(anchor=ask, evidence=[ask], due=due)
 
 
 def _aggregate(rule: Json, who: Customer) -> Iterable[Said]:
@@ -255,41 +254,107 @@ def _aggregate(rule: Json, who: Customer) -> Iterable[Said]:
                 for one in group
                 if one is last or (one.order < last.order and is_within(rule, one, last) and agreed(one))
             ][-MOST_UNITS:]
-            was, over = over, len(window) >= rule.get("at_least", 1) and _is_crossed(rule, window)
+            was, over = over, len(window) >= rule.get("at_least", 1) and aggregates.is_crossed(rule, window)
             if over and not was:
                 yield Said(anchor=last, evidence=window)
 
 
-def _is_crossed(rule: Json, window: Sequence[Unit]) -> bool:
-    function, last = rule["function"], window[-1]
-    if len(window) < 2 and function in {"trend", "since"}:
-        return False
-    if function == "since":
-        value = Fraction(last.at - window[-2].at, 1_000_000)
-    else:
-        value = _made(function, [Fraction(number_of(one, rule["field"])) for one in window])
-    limit = next((one for one in rule["limits"] if matches(one.get("when", {}), last.doc)), None)
-    return limit is not None and is_over(round(float(value), 9), limit)
+def _stage(rule: Json, who: Customer) -> Iterable[Said]:
+    marks = [(one, stage) for one in who.touchpoints if (stage := _begun(rule, one)) is not None]
+    for place, (mark, stage) in enumerate(marks):
+        agreed = agreeing(rule, mark)
+        within = None if stage == ENDED else rule["stages"][stage].get("within")
+        before = [other for one, other in marks[:place] if agreed(one)]
+        if within is None or (before and before[-1] == stage):
+            continue
+        due = business_clock.due(rule.get("active_time_interval"), (), mark.at, duration(within))
+        left = [one for one, other in marks if other != stage and agreed(one) and due and mark.at <= one.at <= due]
+        if due is not None and not left:
+            yield Said(anchor=mark, evidence=[mark], due=due)
 
 
-def _made(function: str, numbers: Sequence[Fraction]) -> Fraction:
-    """What a function makes of some numbers, exactly."""
-    half = len(numbers) // 2
-    weighted = [number for place, number in enumerate(numbers, 1) for _ in range(place)]
-    return {
-        "sum": lambda: sum(numbers, Fraction(0)),
-        "min": lambda: min(numbers),
-        "max": lambda: max(numbers),
-        "mean": lambda: _mean(numbers),
-        "late_mean": lambda: _mean(weighted),
-        "first": lambda: numbers[0],
-        "last": lambda: numbers[-1],
-        "trend": lambda: _mean(numbers[len(numbers) - half :]) - _mean(numbers[:half]),
-    }[function]()
+ENDED: Final = -1
 
 
-def _mean(numbers: Sequence[Fraction]) -> Fraction:
-    return sum(numbers, Fraction(0)) / len(numbers)
+def _begun(rule: Json, one: Unit) -> int | None:
+    """The number of the stage that a touchpoint begins, the last of several; `ENDED`, or none."""
+    if matches(rule["ends"], one.doc):
+        return ENDED
+    begun = [number for number, stage in enumerate(rule["stages"]) if matches(stage["begins"], one.doc)]
+    return begun[-1] if begun else None
+
+
+def _effort(rule: Json, who: Customer) -> Iterable[Said]:
+    journeys: dict[int, list[Unit]] = {}
+    for one in who.touchpoints:
+        journeys.setdefault(who.journey_of[one.fact.key], []).append(one)
+    for units in journeys.values():
+        for place in range(1, len(units) + 1):
+            if effort.score([one.fact for one in units[:place]]) >= rule["at_least"]:
+                yield Said(anchor=units[place - 1], evidence=units[:place])
+                break
+
+
+def _consequence(rule: Json, who: Customer) -> Iterable[Said]:
+    earlier = sorted(
+        (
+            (one.anchor.at if one.due is None else one.due, who.touchpoints.index(_own(one.anchor, who)), place, one)
+            for place, carried in enumerate(rule["frictions"])
+            for _, one in _by_level(carried, who)
+        ),
+        key=lambda each: (each[0], each[1], rule["frictions"][each[2]]["id"]),
+    )
+    if "expect" not in rule:
+        for unit in picked(rule, who):
+            reasons = [
+                one.anchor
+                for known, _, place, one in earlier
+                if known <= unit.at
+                and ("within" not in rule or unit.at - known <= duration(rule["within"]))
+                and not any(each.order < unit.order for each in _settling(rule["frictions"][place], one.anchor, who))
+                and _later(unit, one.anchor, who)
+                and agreeing(rule, one.anchor)(unit)
+            ]
+            if reasons:
+                yield Said(anchor=unit, evidence=[reasons[-1], unit])
+        return
+    said: list[Any] = []
+    for known, _, place, one in earlier:
+        due = known + duration(rule["within"])
+        came = [
+            unit
+            for unit in who.touchpoints
+            if known <= unit.at <= due
+            and matches(rule["expect"], unit.doc)
+            and _later(unit, one.anchor, who)
+            and agreeing(rule, one.anchor)(unit)
+        ]
+        settled = _settling(rule["frictions"][place], one.anchor, who)[:1]
+        if one.anchor.order not in said and not came and not any(each.at <= due for each in settled):
+            yield Said(anchor=one.anchor, evidence=[one.anchor], due=due)
+        said.append(one.anchor.order)
+
+
+def _own(unit: Unit, who: Customer) -> Unit:
+    """The touchpoint of a unit."""
+    return next(one for one in who.touchpoints if one.fact.key == unit.fact.key)
+
+
+def _settling(rule: Json, anchor: Unit, who: Customer) -> list[Unit]:
+    """The touchpoints of the anchor's journey, after it, that settle a friction of the rule."""
+    return [
+        one
+        for one in who.touchpoints
+        if one.order > anchor.order
+        and who.journey_of[one.fact.key] == who.journey_of[anchor.fact.key]
+        and any(matches(closing, one.doc) for closing in rule.get("closes_when", ()))
+    ]
+
+
+def _later(unit: Unit, anchor: Unit, who: Customer) -> bool:
+    """After the anchor, and in no contact that has it."""
+    together = any(unit.fact.key in each.parts and anchor.fact.key in each.parts for each in who.contacts)
+    return unit.order > anchor.order and not together
 
 
 BY_SHAPE: Final[dict[str, Callable[[Json, Customer], Iterable[Said]]]] = {
@@ -299,5 +364,8 @@ BY_SHAPE: Final[dict[str, Callable[[Json, Customer], Iterable[Said]]]] = {
     "absence": _absence,
     "response": _response,
     "aggregate": _aggregate,
+    "stage": _stage,
+    "effort": _effort,
+    "consequence": _consequence,
 }
 """What each shape says of a customer."""

@@ -49,6 +49,8 @@ class Said:
 
     anchor: Unit
     evidence: Sequence[Unit]
+    due: int | None = None
+    """Of what was waited for: by when it should have come."""
 
 
 def customer(facts: Sequence[Fact], journey_of: dict[Key, int]) -> Customer:

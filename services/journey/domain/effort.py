@@ -106,7 +106,25 @@ def measure(touchpoints: Sequence[Touchpoint], contacts: Sequence[Contact]) -> E
         return NO_EFFORT
     parts.sort(key=lambda part: (-part.points, part.factor))
     points = sum(part.points for part in parts)
-    return Effort(round(100 * (1 - exp(-points / SATURATION)), 1), tuple(parts))
+    return Effort(score_of(points), tuple(parts))
+
+
+def score_of(points: int) -> float:
+    """Return the score that so many points make."""
+    return round(100 * (1 - exp(-points / SATURATION)), 1)
+
+
+def is_weighed(touchpoint: Touchpoint, policy: ContactPolicy) -> bool:
+    """Return whether a journey's score can change with `touchpoint`; one of no such kind or field leaves it."""
+    role = policy.roles.get(touchpoint.kind)
+    return (
+        touchpoint.kind in TROUBLE
+        or (role is not None and role.contact)
+        or any(getattr(touchpoint, name) is not None for name in _WEIGHED)
+    )
+
+
+_WEIGHED = ("outcome", "wait_s", "hold_s", "transfers", "sentiment", "score")
 
 
 def _add(parts: list[EffortPart], factor: str, count: int, points: int) -> None:

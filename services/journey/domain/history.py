@@ -23,8 +23,8 @@ U = TypeVar("U", bound=CountedUnit)
 class CustomerHistory:
     """The touchpoints of one customer that count: in order, each once, without late ones.
 
-    `journey_of` gives the journey of each position; `segment` fills it. `timelines` caches excerpts. `fired` holds the
-    ids of the timers that have fired.
+    `journey_of` gives the journey of each position; `segment` fills it. `policy` says what is one contact. `timelines`
+    caches excerpts. `fired` holds the ids of the timers that have fired.
     """
 
     __slots__ = (
@@ -34,6 +34,7 @@ class CustomerHistory:
         "contacts",
         "fired",
         "journey_of",
+        "policy",
         "recorded",
         "timelines",
         "units",
@@ -44,6 +45,7 @@ class CustomerHistory:
     ) -> None:
         """Order and index `recorded`, which may come in any order and contain duplicates."""
         self.fired = fired
+        self.policy = policy
         self.recorded, self.units = _ordered(recorded)
         self.journey_of: Sequence[int] = ()
         self.timelines: dict[int, tuple[TimelineEntry, ...]] = {}

@@ -19,7 +19,7 @@ from services.journey.domain.rules.book import Rulebook
 from services.journey.domain.rules.edition import RuleRefusedError, UnknownRuleError
 from services.journey.domain.rules.rule_checks import implication_problems
 from services.journey.domain.rules.shapes.registry import AnyRule
-from services.journey.rulebook import durations, time_intervals
+from services.journey.rulebook import carried_rules, durations, time_intervals
 from services.journey.settings import WorkerSettings
 from services.runtime.settings import SettingsError
 
@@ -148,13 +148,14 @@ def _resolved(document: dict[str, Any]) -> tuple[list[dict[str, Any]], list[str]
 def _with_hours(
     rules: list[dict[str, Any]], document: dict[str, Any], shipped: time_intervals.NamedHours, problems: list[str]
 ) -> tuple[list[dict[str, Any]], list[str]]:
-    """Return the rules with the hours that they name in them, and all `problems`."""
+    """Return the rules with the hours and the rules that they name in them, and all `problems`."""
     if any(problem.startswith("time_intervals") for problem in problems):
         return [rule for rule in rules if rule.keys().isdisjoint(time_intervals.MEMBERS)], problems
     hours, found = time_intervals.named(document, shipped)
     placed = [time_intervals.in_place(rule, hours) for rule in rules]
     found += [problem for _, wrong in placed for problem in wrong]
-    return [rule for rule, wrong in placed if not wrong], problems + found
+    carrying, more = carried_rules.all_in_place([rule for rule, wrong in placed if not wrong])
+    return carrying, problems + found + more
 
 
 def _changed(rule: str, shipped: dict[str, Any] | None, members: Any) -> tuple[dict[str, Any] | None, list[str]]:

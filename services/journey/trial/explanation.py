@@ -25,11 +25,14 @@ from services.journey.domain.rules.rule import Clause, Matcher, Rule, RuleScope
 from services.journey.domain.rules.rule_checks import at_level
 from services.journey.domain.rules.shapes.absence import AbsenceRule
 from services.journey.domain.rules.shapes.aggregate import AggregateRule
+from services.journey.domain.rules.shapes.consequence import ConsequenceRule
 from services.journey.domain.rules.shapes.count import CountRule
+from services.journey.domain.rules.shapes.effort_line import EffortRule
 from services.journey.domain.rules.shapes.limits import ThresholdLimit
 from services.journey.domain.rules.shapes.registry import AnyRule
 from services.journey.domain.rules.shapes.response import ResponseRule
 from services.journey.domain.rules.shapes.sequence import SequenceRule
+from services.journey.domain.rules.shapes.stage import StageRule
 from services.journey.domain.rules.shapes.threshold import ThresholdRule
 from services.journey.domain.rules.units import UnitPicker
 from services.journey.domain.timer import Timer
@@ -118,6 +121,12 @@ def _looked_at(rule: AnyRule, history: CustomerHistory) -> tuple[int, int]:
             matcher, contacts = rule.of, False
         case AbsenceRule() | ResponseRule():
             matcher, contacts = rule.after, False
+        case StageRule():
+            matcher, contacts = rule.stages[0].begins, False
+        case ConsequenceRule():
+            matcher, contacts = rule.of, rule.contacts
+        case EffortRule():
+            matcher, contacts = (), False
         case _:
             assert_never(rule)
     every = history.contacts if contacts else history.units
@@ -138,6 +147,21 @@ def _conditions(rule: AnyRule, history: CustomerHistory) -> Iterator[ConditionEx
             yield from _of_absence(rule, history)
         case ResponseRule():
             yield from _of_follow_up(rule, history)
+        case _:
+            yield from _of_the_rest(rule, history)
+
+
+def _of_the_rest(
+    rule: StageRule | EffortRule | ConsequenceRule, history: CustomerHistory
+) -> Iterator[ConditionExplanation]:
+    match rule:
+        case StageRule():
+            yield from _of_stages(rule, history)
+        case EffortRule():
+            most = next((n for n in range(rule.at_least - 1, 0, -1) if _fires(_with(rule, at_least=n), history)), 0)
+            yield ConditionExplanation(member="at_least", wanted=str(rule.at_least), holds=most == 0, found=str(most))
+        case ConsequenceRule():
+            yield from _of_consequence(rule, history)
         case _:
             assert_never(rule)
 
@@ -183,6 +207,36 @@ def _of_aggregate(rule: AggregateRule, history: CustomerHistory) -> Iterator[Con
         holds = not _fires(_with(rule, within=None), history)
         yield ConditionExplanation(member="within", wanted=_duration(rule.within), holds=holds)
     yield from _of_limits(rule, history)
+
+
+def _of_stages(rule: StageRule, history: CustomerHistory) -> Iterator[ConditionExplanation]:
+    begun = [stage.name for stage in rule.stages if UnitPicker(stage.begins).pick(history)]
+    names = ", ".join(stage.name for stage in rule.stages)
+    yield ConditionExplanation(member="stages", wanted=names, holds=bool(begun), found=", ".join(begun) or None)
+    holds = not _fires(_with(rule, ends={"kind": "\x00"}), history)
+    yield ConditionExplanation(member="ends", wanted=_text(rule.ends), holds=holds)
+
+
+def _of_consequence(rule: ConsequenceRule, history: CustomerHistory) -> Iterator[ConditionExplanation]:
+    """Ask for the frictions first: a silence after them in which nothing counts shows those that stand."""
+    shortest = timedelta(microseconds=1)
+    never = _with(rule, expect={"kind": "\x00"}, of=(), contacts=False, within=rule.within or shortest)
+    found = sorted({str(one.numbers["friction"]) for one in _candidates(never, history)})
+    names = ", ".join(carried.id for carried in rule.frictions)
+    yield ConditionExplanation(member="frictions", wanted=names, holds=bool(found), found=", ".join(found) or None)
+    if rule.expect is not None:
+        yield ConditionExplanation(member="expect", wanted=_text(rule.expect), holds=not found)
+        return
+    if rule.within is not None:
+        holds = not _fires(_with(rule, within=None), history)
+        yield ConditionExplanation(member="within", wanted=_duration(rule.within), holds=holds)
+    for field in rule.same:
+        others = tuple(one for one in rule.same if one != field)
+        yield ConditionExplanation(member="same", wanted=field, holds=not _fires(_with(rule, same=others), history))
+    place = _MatcherPlace(
+        member="of", matcher=rule.of, contacts=rule.contacts, replaced=lambda matcher: _with(rule, of=matcher)
+    )
+    yield from _of_matcher(place, history)
 
 
 def _of_limits(rule: ThresholdRule | AggregateRule, history: CustomerHistory) -> Iterator[ConditionExplanation]:

@@ -15,7 +15,7 @@ from tests.waiting import until
 
 
 class Journey:
-    """A journey service that knows what became of touchpoints by their ids. Satisfies `aftermath.Ask`."""
+    """A journey service that knows what became of touchpoints by their ids. Satisfies `consequence.Ask`."""
 
     def __init__(self, **fates: tuple[LaterOutcome, str | None]) -> None:
         self.fates = fates

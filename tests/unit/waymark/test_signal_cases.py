@@ -1,6 +1,7 @@
 """The rules that are shipped and off: each fires where its cases say, in any order of arrival, and is taken back."""
 
 from collections import Counter
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -13,6 +14,8 @@ from services.journey.domain.friction import FrictionState
 from services.journey.domain.history import CustomerHistory
 from services.journey.domain.rules.book import Rulebook
 from services.journey.domain.rules.shapes.registry import AnyRule
+from services.journey.domain.rules.shapes.response import ResponseRule
+from services.journey.domain.rules.shapes.stage import StageRule, StageStep
 from services.journey.domain.touchpoint import RecordedTouchpoint
 from services.journey.rulebook import rules_file
 from services.journey.trial.case import RuleCase, findings_at, run_case
@@ -76,6 +79,25 @@ def test_what_arrives_in_the_wrong_order_is_found_all_the_same_and_taken_back_wh
     assert found[0].anchor.interaction_id or found[0].id not in standing(shelf)
 
 
+def other_channels(rule: AnyRule) -> Iterator[tuple[str, dict[str, timedelta]]]:
+    """The times by channel, one of them a second shorter or longer."""
+    if isinstance(rule, ResponseRule):
+        for channel, within in rule.within_by_channel.items():
+            for seconds in (-1, 1):
+                longer = {**rule.within_by_channel, channel: within + timedelta(seconds=seconds)}
+                yield f"{channel} {seconds:+}s", longer
+
+
+def other_stages(rule: AnyRule) -> Iterator[tuple[str, tuple[StageStep, ...]]]:
+    """The stages, one of them a second shorter or longer."""
+    if isinstance(rule, StageRule):
+        for place, stage in enumerate(rule.stages):
+            for seconds in (-1, 1):
+                assert stage.within is not None
+                longer = msgspec.structs.replace(stage, within=stage.within + timedelta(seconds=seconds))
+                yield f"{stage.name} {seconds:+}s", (*rule.stages[:place], longer, *rule.stages[place + 1 :])
+
+
 def variants(rule: AnyRule) -> dict[str, AnyRule]:
     """The rule with each of its limits a little further, and a little nearer."""
     changed: dict[str, Any] = {}
@@ -83,11 +105,8 @@ def variants(rule: AnyRule) -> dict[str, AnyRule]:
     if within is not None:
         for seconds in (-1, 1):
             changed[f"within {seconds:+}s"] = {"within": within + timedelta(seconds=seconds)}
-    channels: dict[str, timedelta] = getattr(rule, "within_by_channel", {})
-    for channel, length in channels.items():
-        for seconds in (-1, 1):
-            moved = {**channels, channel: length + timedelta(seconds=seconds)}
-            changed[f"{channel} {seconds:+}s"] = {"within_by_channel": moved}
+    changed |= {name: {"within_by_channel": channels} for name, channels in other_channels(rule)}
+    changed |= {name: {"stages": stages} for name, stages in other_stages(rule)}
     if (at_least := getattr(rule, "at_least", None)) is not None:
         changed["at_least +1"] = {"at_least": at_least + 1}
     for limit in getattr(rule, "limits", ()):

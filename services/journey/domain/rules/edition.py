@@ -12,7 +12,8 @@ import msgspec
 from services.journey.domain.friction import FrictionAdvice
 from services.journey.domain.history import CustomerHistory
 from services.journey.domain.rules.evaluator import RuleEvaluator
-from services.journey.domain.rules.findings import JudgedCandidate, level_of, named_at
+from services.journey.domain.rules.findings import JudgedCandidate, named_at
+from services.journey.domain.rules.leveling import LeveledRule
 from services.journey.domain.rules.matching import InvalidRuleError
 from services.journey.domain.rules.rule import advice_of
 from services.journey.domain.rules.rule_checks import at_level, check_shared
@@ -59,7 +60,7 @@ class RulesVersion(msgspec.Struct, frozen=True, kw_only=True):
 class RuleEdition:
     """One wording of a rule, prepared. Its `number` is its place among those of the rule, from 0."""
 
-    __slots__ = ("_advice", "_by_level", "_evaluator", "_periods", "_texts", "number", "rule")
+    __slots__ = ("_advice", "_leveled", "_periods", "_texts", "number", "rule")
 
     def __init__(self, rule: AnyRule | UnknownRule, number: int) -> None:
         """Prepare `rule`; raise `RuleRefusedError` if it cannot be used."""
@@ -67,19 +68,19 @@ class RuleEdition:
         self.number = number
         self._texts: RuleTexts | None = None
         self._advice: FrictionAdvice | None = None
-        self._evaluator: RuleEvaluator | None = None
-        self._by_level: dict[str, tuple[AnyRule, RuleEvaluator]] = {}
+        self._leveled: LeveledRule[AnyRule] | None = None
         self._periods: list[tuple[datetime, datetime]] = []
         if isinstance(rule, UnknownRule):
             return
         try:
             _check(rule)
+            by_level: dict[str, tuple[AnyRule, RuleEvaluator]] = {}
             for level in rule.by_service_level:
                 _check(leveled := at_level(rule, level))
-                self._by_level[level] = leveled, leveled.evaluator()
+                by_level[level] = leveled, leveled.evaluator()
             self._texts = RuleTexts(rule)
             self._advice = advice_of(rule)
-            self._evaluator = rule.evaluator()
+            self._leveled = LeveledRule(rule, rule.evaluator(), by_level)
         except InvalidRuleError as error:
             raise RuleRefusedError(rule.id, str(error)) from error
 
@@ -121,28 +122,12 @@ class RuleEdition:
         """
         if span is not None and not self._meets(span):
             return []
-        rule = self.rule
-        if isinstance(rule, UnknownRule) or self._evaluator is None:
-            raise UnknownRuleError(rule.id)
-        found = [JudgedCandidate(rule, self.number, one) for one in self._evaluator.evaluate(history)]
-        if self._by_level:
-            found = self._leveled(found, history)
+        if self._leveled is None:
+            raise UnknownRuleError(self.rule.id)
+        found = [JudgedCandidate(worded, self.number, one) for worded, one in self._leveled.evaluate(history)]
         if not found or span is None or self._holds(span):
             return found
         return [one for one in found if self._covers(named_at(one, history))]
-
-    def _leveled(self, found: list[JudgedCandidate], history: CustomerHistory) -> list[JudgedCandidate]:
-        """Return the candidates of each level as the rule is for that level; `found` are those of the rule itself."""
-        kept = [one for one in found if level_of(one.candidate.anchor, history) not in self._by_level]
-        levels = {unit.at.service_level for unit in history.units}
-        for level, (rule, evaluator) in self._by_level.items():
-            if level in levels:
-                kept += [
-                    JudgedCandidate(rule, self.number, one)
-                    for one in evaluator.evaluate(history)
-                    if level_of(one.anchor, history) == level
-                ]
-        return kept
 
     def _meets(self, span: AppendSpan) -> bool:
         first, last = span

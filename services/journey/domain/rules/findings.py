@@ -17,6 +17,7 @@ from services.journey.domain.friction import (
 from services.journey.domain.history import CustomerHistory
 from services.journey.domain.names import FrictionId, friction_id
 from services.journey.domain.rules.evaluator import FindingCandidate
+from services.journey.domain.rules.leveling import level_of
 from services.journey.domain.rules.rule import RuleScope
 from services.journey.domain.rules.shapes.registry import AnyRule
 from services.journey.domain.touchpoint import Touchpoint
@@ -45,11 +46,6 @@ def named_at(judged: JudgedCandidate, history: CustomerHistory) -> datetime:
         for one in history.recorded
         if one.touchpoint.interaction_id == interaction_id and one.touchpoint.source == source
     )
-
-
-def level_of(anchor: CountedUnit, history: CustomerHistory) -> str | None:
-    """Return the service level of what an anchor names: its own, else the last known one by then."""
-    return anchor.view.service_level or history.service_level_at(anchor.position)
 
 
 def apply_cooldown_and_cap(judged: Iterable[JudgedCandidate]) -> Sequence[JudgedCandidate]:

@@ -82,10 +82,10 @@ def test_the_document_for_analysts_has_every_member_and_placeholder_of_the_shape
 
 
 def test_a_finding_has_the_numbers_that_the_semantics_say() -> None:
-    rules = rules_file.read(json.dumps({"rules": drawn(60)}), name="drawn")
+    rules = rules_file.read(json.dumps({"rules": drawn(300)}), name="drawn")
     shape_of = {rule.id: str(rule.__struct_config__.tag) for rule in rules.rules}
     numbers: defaultdict[str, set[str]] = defaultdict(set)
-    for documents in stories(1, 20):
+    for documents in stories(1, 40):
         touchpoints = [msgspec.convert(one, Touchpoint) for one in documents]
         history = [RecordedTouchpoint(touchpoint=one, appended_at=one.received_at) for one in touchpoints]
         waiting = told(*history, rules=rules).timers
