@@ -102,6 +102,38 @@ async def test_rules_of_inhibition_are_added_and_deleted(database: str, friction
     assert (listed, left) == ([made], [])
 
 
+async def test_policies_of_escalation_are_put_and_deleted(database: str, friction_log: FrictionLog) -> None:
+    async with alerts(database, friction_log) as api:
+        desk = await api.endpoint("https://desk.example.com/", name="desk")
+        steps = [{"after_s": 900.0, "endpoints": [desk["id"]], "teams": []}]
+        body = {"steps": steps, "repeat": 1, "active_time_interval": None}
+        made = await api.call("PUT", "/v1/policies/leaders", body)
+        again = await api.call("PUT", "/v1/policies/leaders", body | {"repeat": 2})
+        route = await api.call("POST", "/v1/routes", {"name": "all", "escalation": "leaders"}, expect=201)
+        listed = await api.call("GET", "/v1/policies", role="reader")
+        refused = [
+            (await api.call("PUT", "/v1/policies/leaders", body | wrong, expect=422))["code"]
+            for wrong in (
+                {"active_time_interval": "never"},
+                {"steps": [{"after_s": 1, "teams": [desk["id"]]}]},
+                {"steps": [{"after_s": 1}]},
+            )
+        ]
+        in_use = await api.call("DELETE", "/v1/policies/leaders", expect=409)
+        await api.call("DELETE", f"/v1/routes/{route['id']}")
+        await api.call("DELETE", "/v1/policies/leaders")
+        await api.call("DELETE", "/v1/policies/leaders", expect=404)
+        left = await api.call("GET", "/v1/policies", role="reader")
+        await api.call("PUT", "/v1/policies/leaders", body, role="agent", expect=403)
+
+    assert (made, again["repeat"]) == ({"name": "leaders", **body}, 2)
+    assert listed["policies"] == [again]
+    assert left["policies"] == []
+    assert left["version"] > listed["version"]
+    assert refused == ["hours_unknown", "target_unknown", "invalid_request"]
+    assert in_use["code"] == "escalation_in_use"
+
+
 POLICY = """\
 route:
   routes:

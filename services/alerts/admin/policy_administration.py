@@ -13,11 +13,13 @@ from services.alerts.issues import issue_store
 from services.alerts.issues.issue_store import unresolved_issues
 from services.alerts.issues.model import Issue
 from services.alerts.notify import directory_store
+from services.alerts.notify.routing import RoutingDirectory
 from services.alerts.policy.alert_policy import AlertPolicy
+from services.alerts.policy.escalation import Escalation, EscalationStep
 from services.alerts.policy.inhibition import InhibitRule
 from services.alerts.policy.matchers import Matcher, all_match
 from services.alerts.policy.silences import Silence, SilenceState, check_silence, expire, keeps_id
-from services.alerts.policy.tree import routing_facts
+from services.alerts.policy.tree import all_routes, routing_facts
 from services.runtime.clock import Clock
 from services.runtime.postgres.pools import Connection, Pool, acquire, transaction
 
@@ -32,6 +34,39 @@ class SilencePreview:
 
     count: int
     issues: tuple[Issue, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EscalationDraft:
+    """An escalation as somebody asks for it; `hours` is a name."""
+
+    name: str
+    steps: tuple[EscalationStep, ...]
+    repeat: int
+    hours: str | None
+
+
+class UnknownPeopleError(Exception):
+    """A step of an escalation names an endpoint or a team that does not exist."""
+
+
+class UnknownHoursError(Exception):
+    """An escalation names hours that the policy does not have."""
+
+
+class EscalationInUseError(Exception):
+    """A route names the escalation."""
+
+
+def _escalation(draft: EscalationDraft, directory: RoutingDirectory) -> Escalation:
+    """Return the escalation of a draft; raises `UnknownPeopleError`, `UnknownHoursError`."""
+    for step in draft.steps:
+        if set(step.endpoints) - directory.endpoints.keys() or set(step.teams) - directory.teams.keys():
+            raise UnknownPeopleError
+    hours = directory.policy.hours_by_name.get(draft.hours or "")
+    if draft.hours is not None and hours is None:
+        raise UnknownHoursError
+    return Escalation(name=draft.name, steps=draft.steps, repeat=draft.repeat, hours=hours)
 
 
 async def apply_policy(
@@ -71,14 +106,53 @@ class PolicyAdministration:
         self, edit: Callable[[Sequence[InhibitRule]], Sequence[InhibitRule] | None], *, actor: str
     ) -> bool:
         """Change the rules of inhibition; return false if `edit` found nothing to change."""
+
+        def change(directory: RoutingDirectory) -> AlertPolicy | None:
+            edited = edit(directory.inhibit_rules)
+            return None if edited is None else replace(directory.policy, inhibit_rules=tuple(edited))
+
+        return await self._edit(change, actor=actor, what="inhibitions changed")
+
+    async def put_escalation(self, escalation: EscalationDraft, *, actor: str) -> None:
+        """Add an escalation, or put it in the place of the one of its name.
+
+        Raises:
+            UnknownPeopleError: a step names an endpoint or a team that does not exist.
+            UnknownHoursError: there are no hours of this name.
+        """
+
+        def change(directory: RoutingDirectory) -> AlertPolicy:
+            fresh = _escalation(escalation, directory)
+            kept = [one for one in directory.escalations if one.name != fresh.name]
+            return replace(directory.policy, escalations=(*kept, fresh))
+
+        await self._edit(change, actor=actor, what="escalation changed")
+
+    async def remove_escalation(self, name: str, *, actor: str) -> bool:
+        """Delete an escalation; return false if there is none of this name. Those under way go on.
+
+        Raises:
+            EscalationInUseError: a route names it.
+        """
+
+        def change(directory: RoutingDirectory) -> AlertPolicy | None:
+            kept = tuple(one for one in directory.escalations if one.name != name)
+            if len(kept) == len(directory.escalations):
+                return None
+            options = (directory.root, *(route.options for route in all_routes(directory.routes)))
+            if any(one.escalation == name for one in options):
+                raise EscalationInUseError
+            return replace(directory.policy, escalations=kept)
+
+        return await self._edit(change, actor=actor, what="escalation deleted")
+
+    async def _edit(self, change: Callable[[RoutingDirectory], AlertPolicy | None], *, actor: str, what: str) -> bool:
         async with transaction(self.pool) as connection:
             await directory_store.lock_policy(connection)
-            directory = await directory_store.load_directory(connection)
-            edited = edit(directory.inhibit_rules)
-            if edited is None:
+            policy = change(await directory_store.load_directory(connection))
+            if policy is None:
                 return False
-            policy = replace(directory.policy, inhibit_rules=tuple(edited))
-            await apply_policy(connection, policy, actor=actor, change="inhibitions changed", now=self.clock.now())
+            await apply_policy(connection, policy, actor=actor, change=what, now=self.clock.now())
         return True
 
     async def list_silences(self) -> list[Silence]:

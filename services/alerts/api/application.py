@@ -19,7 +19,7 @@ from services.alerts.api import (
 from services.alerts.api.access import ApiParts
 from services.alerts.api.loop import digest_resource, impact_resource, improvement_resource, watch_resource
 from services.alerts.api.overview import overview_resource
-from services.alerts.api.policy import policy_resource
+from services.alerts.api.policy import escalation_resource, policy_resource
 from services.runtime.http.application import build_api
 from services.runtime.http.problems import Problem, problem_response
 from services.runtime.postgres.pools import TRANSIENT, is_transient
@@ -61,6 +61,7 @@ def build(parts: ApiParts, health: HealthChecks) -> FastAPI:
         reply_resource.router,
         routing_resource.router,
         policy_resource.router,
+        escalation_resource.router,
         watch_resource.router,
         impact_resource.router,
         digest_resource.router,

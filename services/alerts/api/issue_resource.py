@@ -46,6 +46,14 @@ class FilterQuery(BaseModel):
     severity: list[AlertSeverity] = []
     rule: PlainText | None = Field(None, max_length=200)
     channel: PlainText | None = Field(None, max_length=40)
+    reason: PlainText | None = Field(None, max_length=200)
+    service_level: PlainText | None = Field(None, max_length=40, description="As of now: basic, enhanced, premium.")
+    q: PlainText | None = Field(
+        None,
+        min_length=1,
+        max_length=200,
+        description="A text in the title, the sentence why, the reason, a reference or a rule, whatever the case.",
+    )
     customer: PlainText | None = Field(None, max_length=200, description="The opaque id of a customer.")
     team: PlainText | None = Field(None, max_length=200, description="The name of a team that has it.")
     owner: PlainText | None = Field(None, max_length=200, description="The person who has it.")
@@ -63,6 +71,9 @@ class FilterQuery(BaseModel):
             severities=tuple(sorted({severity.value for severity in self.severity})),
             rule=self.rule,
             channel=self.channel,
+            reason=self.reason,
+            service_level=self.service_level,
+            text=self.q,
             customer_id=self.customer,
             team=self.team,
             quiet=self.quiet,

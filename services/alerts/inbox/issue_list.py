@@ -42,6 +42,9 @@ class IssueFilter:
     outbreak: str | None = None
     held: bool | None = None
     owner: str | None = None
+    reason: str | None = None
+    service_level: str | None = None
+    text: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +149,11 @@ _OF_TEAM = """(document ->> 'team' = {0} OR EXISTS (
     SELECT FROM json_array_elements(document -> 'teams') share WHERE share ->> 'name' = {0}))"""
 """An issue whose first team it is, or one of the others; documents of earlier versions have only the first."""
 
+_HAS_TEXT = """strpos(lower(concat_ws(E'\\n', document #>> '{{title,en}}', document #>> '{{title,ko}}',
+    document #>> '{{why,en}}', document #>> '{{why,ko}}', document ->> 'reason', document ->> 'refs',
+    array_to_string(rules, ' '))), lower({0})) > 0"""
+"""An issue that says this text somewhere, whatever the case; every word of it counts as it is written."""
+
 
 @dataclass(slots=True)
 class _Where:
@@ -162,6 +170,9 @@ class _Where:
             ("severity = ANY({}::text[])", list(wanted.severities) or None),
             ("{} = ANY(rules)", wanted.rule),
             ("channel = {}", wanted.channel),
+            ("document ->> 'reason' = {}", wanted.reason),
+            ("document ->> 'service_level' = {}", wanted.service_level),
+            (_HAS_TEXT, wanted.text),
             ("customer_id = {}", wanted.customer_id),
             (_OF_TEAM, wanted.team),
             ("document ->> 'owner' = {}", wanted.owner),
