@@ -5,6 +5,9 @@ come back: *live*, touchpoints are appended one by one at 200 a second, and each
 is applied; as a *backlog*, they wait when the worker starts, and a transaction takes about one touchpoint of each
 customer, as it does where many customers come. A lap begins with one touchpoint of everybody that is not measured.
 
+Where histories are long enough for the worker to remember them, each lap is run again with a worker that remembers
+nothing and reads everything again, as the releases before did: *read anew*.
+
 *Spread*, a history is a year of visits, with purchases, calls, chats and mails among them; *dense*, nine tenths of it
 happened in the last seven days, which is as far as the shipped rules look back.
 """
@@ -12,7 +15,7 @@ happened in the last seven days, which is as far as the shipped rules look back.
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from statistics import median, quantiles
 from typing import Any
@@ -28,13 +31,14 @@ from benchmarks.racing import Finish, Race, RaceError
 from benchmarks.traffic import Keyed
 from benchmarks.twins import COPY_ROOM
 from benchmarks.watching import Watch, memory_mib
+from services.journey.renew.kept_customers import WORTH_KEEPING
 from waymark.launchers.child_process import ChildProcess
 from waymark.topics.declared_topics import make_topics
 
 RATE = 200
 """Live touchpoints a second."""
 
-BATCH = 50
+BATCH = 30
 """Records in one transaction of a backlog."""
 
 AGO = timedelta(hours=12)
@@ -46,6 +50,8 @@ COPY_BELOW = 500_000
 """A database with fewer touchpoints is copied for each lap; in a larger one a lap's own make no difference."""
 
 LIVE, BACKLOG = "live", "backlog"
+ANEW = ", read anew"
+NOTHING_KEPT = {"WAYMARK_JOURNEY_KEPT_BYTES": "0"}
 PATTERNS: Mapping[str, bool] = {"spread over a year": False, "dense": True}
 
 
@@ -70,11 +76,12 @@ class Size:
 
 QUICK = (Size(length=20, customers=200, sample=10), Size(length=200, customers=100, sample=10))
 USUAL = (
-    Size(length=20, customers=2_000, sample=40),
-    Size(length=200, customers=1_000, sample=20),
-    Size(length=2_000, customers=200, sample=4),
-    Size(length=20_000, customers=50, sample=2),
+    Size(length=20, customers=1_000, sample=20),
+    Size(length=200, customers=240, sample=20),
+    Size(length=2_000, customers=32, sample=4),
+    Size(length=20_000, customers=32, sample=2),
 )
+"""So many that the worker's memory holds those whose histories are long."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +159,10 @@ def _laps(here: Ground, population: Population, amounts: Amounts, this: Round) -
     had = stored_samples.touchpoints_in(course.url)
     yield course.live(amounts.live, this.number)
     yield course.backlog(amounts.backlog, this.number)
+    if population.size.length >= WORTH_KEEPING:
+        anew = replace(course, suffix=ANEW, environment=NOTHING_KEPT)
+        yield anew.live(amounts.live, this.number)
+        yield anew.backlog(amounts.backlog, this.number)
     if (added := stored_samples.touchpoints_in(course.url) - had) != course.comers.sent:
         raise RaceError(f"{course.comers.sent} touchpoints were sent, {added} are new in the database")
     if is_small:
@@ -177,19 +188,21 @@ class _Comers:
 
 @dataclass(frozen=True, slots=True)
 class Course:
-    """Where a lap is run: a database, and the customers who come back to it."""
+    """Where a lap is run: a database, the customers who come back to it, and settings of the worker."""
 
     here: Ground
     population: Population
     database: str
     url: str
     comers: _Comers
+    suffix: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     def live(self, count: int, number: int) -> Lap:
         """Measure touchpoints that come one by one."""
-        topic = f"{self.database}-live-{number}"
+        topic = self._topic(LIVE, number)
         ground.fill(self.here, topic, [self.comers.next() for _ in range(self.population.size.customers)])
-        child = worker.process(self.here, self.url, topic)
+        child = worker.process(self.here, self.url, topic, **self.environment)
         with racing.running(child), racing.stored_progress(self.url, stored_samples.APPLIED.format(topic)) as progress:
             racing.await_all(progress, child, self.population.size.customers)
             watch = Watch({child.name: child.pid, **self.here.roots})
@@ -203,10 +216,10 @@ class Course:
 
     def backlog(self, count: int, number: int) -> Lap:
         """Measure touchpoints that wait when the worker starts; the first of everybody are not counted."""
-        topic = f"{self.database}-backlog-{number}"
+        topic = self._topic(BACKLOG, number)
         first = self.population.size.customers
         ground.fill(self.here, topic, [self.comers.next() for _ in range(first)])
-        child = worker.process(self.here, self.url, topic, WAYMARK_JOURNEY_BATCH_RECORDS=str(BATCH))
+        child = worker.process(self.here, self.url, topic, **self._batched())
         with ExitStack() as stack:
             stack.enter_context(racing.running(child))
             query = stored_samples.APPLIED.format(topic)
@@ -222,7 +235,13 @@ class Course:
         """Stop the worker, append the backlog, and return another worker, not started."""
         child.stop(within_s=racing.STOP_WITHIN_S)
         asyncio.run(ground.append(self.here.bootstrap, topic, [self.comers.next() for _ in range(count)]))
-        return worker.process(self.here, self.url, topic, "worker again", WAYMARK_JOURNEY_BATCH_RECORDS=str(BATCH))
+        return worker.process(self.here, self.url, topic, "worker again", **self._batched())
+
+    def _topic(self, load: str, number: int) -> str:
+        return f"{self.database}-{load}-{number}{'-anew' if self.suffix else ''}"
+
+    def _batched(self) -> dict[str, str]:
+        return {**self.environment, "WAYMARK_JOURNEY_BATCH_RECORDS": str(BATCH)}
 
     def _race(self, child: ChildProcess, progress: racing.Progress, first: int, count: int) -> Finish:
         race = Race(records=count, progress=lambda: progress() - first, others=self.here.roots)
@@ -235,7 +254,7 @@ class Course:
         return Lap(
             round=number,
             contestant=self.population.size.label,
-            case=self.population.case(load),
+            case=self.population.case(load) + self.suffix,
             measures=measures,
             cpu_us=cpu_us,
         )
@@ -321,6 +340,11 @@ def _report(sizes: Sequence[Size], laps: Sequence[Lap], amounts: Amounts) -> Rep
             Ratio(of=longest, to=shortest, measure="cpu_ms", of_case=case, to_case=case, aim=round(1 / 1.5, 2))
             for case in cases
             if longest != shortest
+        ]
+        + [
+            Ratio(of=longest, to=longest, measure="cpu_ms", of_case=case, to_case=case + ANEW)
+            for case in cases
+            if sizes[-1].length >= WORTH_KEEPING
         ],
         settings={
             "live touchpoints": amounts.live,
