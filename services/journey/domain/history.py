@@ -57,7 +57,10 @@ class CustomerHistory:
         for unit in self.units:
             touchpoint = unit.at
             kind = touchpoint.kind
-            by_kind.setdefault(kind, []).append(unit)
+            if (units := by_kind.get(kind)) is None:
+                by_kind[kind] = [unit]
+            else:
+                units.append(unit)
             if kind in roles or touchpoint.interaction_id is not None:  # nothing else can be part of a contact
                 walk.take(unit, self.recorded[unit.position].appended_at)
         self.contacts: list[Contact] = walk.contacts()
@@ -112,7 +115,12 @@ def _with_level(unit: U, level: str) -> U:
 
 
 def _ordered(recorded: Iterable[RecordedTouchpoint]) -> tuple[list[RecordedTouchpoint], list[CountedUnit]]:
-    keyed = [(one.touchpoint.order, one) for one in recorded if not one.late]
+    keyed = [  # `Touchpoint.order`, without a call for each
+        ((at.occurred_at, at.sequence or 0, at.source, at.id), one)
+        for one in recorded
+        if not one.late
+        for at in (one.touchpoint,)
+    ]
     keyed.sort(key=itemgetter(0))
     kept: list[RecordedTouchpoint] = []
     units: list[CountedUnit] = []

@@ -206,7 +206,11 @@ def _partition(
     journeys = [members for root, members in groups.items() if root in referenced]
     walk = _LooseWalk(policy)
     for root, members in groups.items():
-        if root not in referenced:
+        if root in referenced:
+            continue
+        if len(members) == 1:  # most of them: clicks
+            walk.take_one(root, units[root].at)
+        else:
             walk.take(members, [units[position].at for position in members])
     return journeys + [sorted(loose.members) for loose in walk.journeys]
 
@@ -277,6 +281,15 @@ class _LooseWalk:
         journey.members += members
         journey.last = max(journey.last, touchpoints[-1].occurred_at)
         if self._latest is None or journey.last >= self._latest.last:
+            self._latest = journey
+
+    def take_one(self, position: int, touchpoint: Touchpoint) -> None:
+        """Put the next group into its journey, a group of one touchpoint."""
+        at, latest = touchpoint.occurred_at, self._latest
+        journey = self._for_unknown(at) if touchpoint.reason is None else self._for_reason(touchpoint.reason, at)
+        journey.members.append(position)
+        journey.last = max(journey.last, at)
+        if journey is not latest and (latest is None or journey.last >= latest.last):
             self._latest = journey
 
     def _for_unknown(self, first: datetime) -> _Loose:

@@ -155,11 +155,13 @@ def _is_older(journey: StoredJourney, projection: Projection) -> bool:
 
 def _placements(projection: Projection, ids: Sequence[JourneyId], hard: frozenset[int]) -> list[TouchpointPlacement]:
     placements = []
+    history = projection.history
     for segment, journey_id in zip(projection.journeys, ids, strict=True):
         for position in segment.members:
-            recorded = projection.history[position]
+            recorded = history[position]
             friction = position in hard
-            if recorded.journey_id != journey_id or recorded.friction != friction:
+            was = recorded.journey_id
+            if (was is not journey_id and was != journey_id) or recorded.friction != friction:
                 one = recorded.touchpoint
                 placements.append(
                     TouchpointPlacement(

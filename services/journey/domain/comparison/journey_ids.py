@@ -59,11 +59,18 @@ def _holders(history: Sequence[RecordedTouchpoint], segments: Sequence[JourneySe
 
     The ids come in the order of their earliest touchpoints.
     """
-    journey_of = {position: number for number, segment in enumerate(segments) for position in segment.members}
+    journey_of = [0] * len(history)
+    for number, segment in enumerate(segments):
+        for position in segment.members:
+            journey_of[position] = number
     holders: dict[UUID, list[int]] = {}
-    for position, recorded in enumerate(history):
-        if recorded.journey_id is not None:
-            held_by = holders.setdefault(recorded.journey_id, [])
-            if journey_of[position] not in held_by:
-                held_by.append(journey_of[position])
+    last: tuple[UUID | None, int] = (None, 0)
+    for recorded, number in zip(history, journey_of, strict=True):
+        id_ = recorded.journey_id
+        if id_ is None or (id_ is last[0] and number == last[1]):  # hashing an id costs more than all the rest
+            continue
+        last = id_, number
+        held_by = holders.setdefault(id_, [])
+        if number not in held_by:
+            held_by.append(number)
     return holders

@@ -29,7 +29,11 @@ def hard_positions(projection: Projection, *, truncated: bool) -> frozenset[int]
     if not projection.findings:
         return frozenset(kept)
     anchors = {finding.at.key for finding in projection.findings}
-    return frozenset(kept | {place for place, one in enumerate(history) if one.touchpoint.key in anchors})
+    named = {id_ for _, id_ in anchors}
+    return frozenset(
+        kept
+        | {place for place, one in enumerate(history) if one.touchpoint.id in named and one.touchpoint.key in anchors}
+    )
 
 
 def path_changes(
@@ -41,10 +45,7 @@ def path_changes(
 ) -> StepCounts:
     """Return the difference between the steps after and before; `hard` are the positions of frictions afterwards."""
     history = projection.history
-    before: dict[UUID, list[int]] = {}
-    for place, one in enumerate(history):
-        if one.journey_id is not None:
-            before.setdefault(one.journey_id, []).append(place)
+    before = _walked_before(history)
     tracks = {journey.id: journey.track for journey in stored}
     changed = hard.symmetric_difference(place for place, one in enumerate(history) if one.friction)
     counts = StepCounts()
@@ -57,6 +58,21 @@ def path_changes(
     return counts
 
 
+def _walked_before(history: Sequence[RecordedTouchpoint]) -> dict[UUID, list[int]]:
+    """Return the positions that each stored journey had."""
+    before: dict[UUID, list[int]] = {}
+    last: UUID | None = None
+    places: list[int] = []
+    for place, one in enumerate(history):
+        if one.journey_id is None:
+            continue
+        if one.journey_id is not last:  # hashing an id costs more than all the rest
+            last = one.journey_id
+            places = before.setdefault(last, [])
+        places.append(place)
+    return before
+
+
 _Walked = tuple[Sequence[int], PathTrack]
 
 
@@ -66,13 +82,14 @@ def _compare(
     before: _Walked,
     after: _Walked,
     hard: Collection[int],
-    changed: Collection[int],
+    changed: frozenset[int],
 ) -> None:
     (was, old), (now, new) = before, after
     first = 0
     if (old.reason, old.service_level) == (new.reason, new.service_level):
-        most = min(len(was), len(now))
-        first = next((n for n in range(most) if was[n] != now[n] or now[n] in changed), most)
+        first = most = min(len(was), len(now))
+        if was[:most] != [*now[:most]] or not changed.isdisjoint(now[:most]):
+            first = next(n for n in range(most) if was[n] != now[n] or now[n] in changed)
     if first < len(was):
         points = [history[place].touchpoint for place in was]
         counts.add(points, [history[place].friction for place in was], old, first=first, sign=-1)

@@ -84,6 +84,8 @@ class CountEvaluator:
         barriers = self._barrier.pick(history)
         for group in grouped(units, self._key, history):
             for index in range(self._fewest - 1, len(group)):
+                if self._within is not None and group[index].time - group[index - self._fewest + 1].time > self._within:
+                    continue  # too few, whatever else counts
                 window = self._window(group, index, self._barrier.before(group[index], barriers, history))
                 count = self._count(window) if len(window) >= self._fewest else 0
                 if count >= self._at_least:
@@ -95,7 +97,8 @@ class CountEvaluator:
         agrees = self._agreement.with_(anchor)
         earliest = None if self._within is None else anchor.time - self._within
         window = [anchor]
-        for unit in (group[i] for i in range(index - 1, -1, -1)):
+        for place in range(index - 1, -1, -1):
+            unit = group[place]
             if (earliest is not None and unit.time < earliest) or (barrier is not None and unit.order <= barrier.order):
                 break
             if agrees is None or agrees(unit):
