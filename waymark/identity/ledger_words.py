@@ -11,9 +11,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from services.journey import policies
 from services.journey.administration import check_tables
-from services.journey.domain.identity.planning import IdentityEvidence, identity_evidence
 from services.journey.domain.touchpoint import Identifier, Touchpoint
 from services.journey.operate.identity_desk import IdentityDesk, UnreadableReferenceError, build_desk
 from services.journey.repair.account import UnknownIdentifierError
@@ -95,13 +93,13 @@ async def _ask(
         await pools.close_pool(pool)
 
 
-def read_evidence(path: Path) -> list[IdentityEvidence]:
-    """Return what the lines of a file say of identity: native touchpoints, or only `{"customer": {...}}`.
+def read_touchpoints(path: Path) -> list[Touchpoint]:
+    """Return the lines of a file as identity needs them: native touchpoints, or only `{"customer": {...}}`.
 
     Raises:
         CommandError: the file or one of its lines cannot be read.
     """
-    policy, found = policies.identity(), []
+    found = []
     try:
         lines = path.read_bytes().splitlines()
     except OSError as error:
@@ -109,7 +107,7 @@ def read_evidence(path: Path) -> list[IdentityEvidence]:
     for number, line in enumerate(lines, start=1):
         if line.strip():
             try:
-                found.append(identity_evidence(_touchpoint(number, msgspec.json.decode(line)), policy))
+                found.append(_touchpoint(number, msgspec.json.decode(line)))
             except (msgspec.DecodeError, KeyError, TypeError, ValueError, AttributeError) as error:
                 raise CommandError(
                     f'{path}:{number}: not a touchpoint; write {{"customer": {{"phone": "+821012345678"}}}}',

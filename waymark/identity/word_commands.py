@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from waymark.console import err, out, print_json, say
+from waymark.console import CommandError, err, out, print_json, say
 from waymark.options import AsJson, examples
 from waymark.user_name import user_name
 
@@ -23,7 +23,17 @@ SHOWN = 20
 
 One = Annotated[str, typer.Argument(metavar="TYPE:VALUE", show_default=False)]
 Other = Annotated[str | None, typer.Argument(metavar="[TYPE:VALUE]", show_default=False)]
-Evidence = Annotated[Path, typer.Argument(metavar="FILE", show_default=False, dir_okay=False)]
+Evidence = Annotated[Path | None, typer.Argument(metavar="[FILE]", show_default=False, dir_okay=False)]
+Rehearsed = Annotated[
+    Path | None,
+    typer.Option(
+        "--policy",
+        metavar="FILE",
+        help=say("A file of identity policy to try instead.", "대신 시험할 식별 정책 파일."),
+        show_default=False,
+        dir_okay=False,
+    ),
+]
 By = Annotated[
     str,
     typer.Option(
@@ -51,10 +61,18 @@ def register(group: typer.Typer) -> None:
         help=say(
             "Say what touchpoints with the identifiers in a file would do to the stored customers; changes nothing.",
             "파일의 식별자를 가진 접점이 온다면 저장된 고객이 어떻게 되는지 말합니다. 아무것도 바꾸지 않습니다.",
+        )
+        + " "
+        + say(
+            "With --policy, say who would merge, who would split and how many frictions would change if that policy "
+            "had judged everything from the beginning.",
+            "--policy를 주면 그 정책이 처음부터 모든 것을 판단했을 때 누가 병합되고, 누가 나뉘고, 불편이 얼마나 "
+            "바뀌는지 말합니다.",
         ),
         epilog=examples(
             """echo '{"customer": {"phone": "+821012345678", "cookie": "k1"}}' > links.jsonl""",
             "waymark identity simulate links.jsonl",
+            "waymark identity simulate --policy identity.yaml",
         ),
     )(simulate)
     group.command(
@@ -169,12 +187,22 @@ _REFUSALS: dict[str, Callable[[], str]] = {
 }
 
 
-def simulate(path: Evidence, *, as_json: AsJson = False) -> None:
-    """Say what touchpoints would do, without storing any."""
-    from waymark.identity.ledger_words import read_evidence
+def simulate(path: Evidence = None, *, policy: Rehearsed = None, as_json: AsJson = False) -> None:
+    """Say what touchpoints would do, without storing any; or what a policy would have done."""
+    from waymark.identity.ledger_words import read_touchpoints
 
-    evidence = read_evidence(path)
-    supposed = _ask(lambda desk: desk.suppose(evidence))
+    if (path is None) == (policy is None):
+        raise CommandError(
+            say("give a file of touchpoints, or --policy", "접점 파일이나 --policy 중 하나를 주세요"), exit_code=2
+        )
+    if policy is not None:
+        from waymark.identity.rehearsal_command import rehearse
+
+        rehearse(policy, as_json=as_json)
+        return
+    assert path is not None  # noqa: S101  one of the two is given
+    touchpoints = read_touchpoints(path)
+    supposed = _ask(lambda desk: desk.suppose(touchpoints))
     document: dict[str, Any] = {
         "merged": supposed.merged,
         "split": supposed.split,

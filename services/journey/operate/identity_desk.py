@@ -6,7 +6,8 @@ from uuid import UUID
 
 from services.journey.domain.identity.facts import IdentifierKey, OperatorWord
 from services.journey.domain.identity.identity_book import IdentityBook
-from services.journey.domain.identity.planning import IdentityEvidence
+from services.journey.domain.identity.planning import identity_evidence
+from services.journey.domain.touchpoint import Touchpoint
 from services.journey.read import lookup
 from services.journey.read.lookup import IdentifierReference, LookupFault
 from services.journey.read.snapshots import customer_of
@@ -85,9 +86,11 @@ class IdentityDesk:
             raise UnknownIdentifierError(str(customer_id))
         return await self.accountant.why([min(known)])
 
-    async def suppose(self, evidence: Sequence[IdentityEvidence]) -> SupposedIdentity:
-        """Return what touchpoints would do to the stored customers."""
-        return await self.accountant.suppose(evidence)
+    async def suppose(self, touchpoints: Sequence[Touchpoint]) -> SupposedIdentity:
+        """Return what touchpoints would do to the stored customers if they came now."""
+        book = await self.book()
+        judge = len(book.versions)
+        return await self.accountant.suppose([identity_evidence(one, book.latest.policy, judge) for one in touchpoints])
 
     async def say(self, word: OperatorWord, one: str, other: str, by: str, note: str) -> Resettlement:
         """Write that two identifiers are one customer, or are not."""

@@ -7,7 +7,6 @@ from uuid import UUID
 
 from fastapi import Query
 
-from services.journey import policies
 from services.journey.api.identity.desk_opener import DeskOpener, Opener
 from services.journey.api.identity.identity_views import (
     IdentifierText,
@@ -26,7 +25,6 @@ from services.journey.api.messages import ReadRefusal, refuse
 from services.journey.api.resources.access import Actor, Api, Language, problems, reader_router
 from services.journey.api.resources.lookups import Reference, customer_named
 from services.journey.domain.identity.facts import OperatorWord
-from services.journey.domain.identity.planning import IdentityEvidence, identity_evidence
 from services.journey.domain.touchpoint import Identifier, Touchpoint
 from services.journey.operate.identity_desk import IdentityDesk, UnreadableReferenceError
 from services.journey.read.lookup import LookupFault
@@ -87,8 +85,8 @@ async def tell_why_of_customer(
 async def simulate(opener: Opener, supposed: SupposedTouchpoints, accept_language: Language = None) -> SuppositionView:
     """Who would be merged, who would be split, and how much would move, if these came now. Nothing is changed."""
     now = opener.clock.now()
-    evidence = [_evidence(number, one, now) for number, one in enumerate(supposed.touchpoints)]
-    return SuppositionView.of(await _at_desk(opener, accept_language, lambda desk: desk.suppose(evidence)))
+    touchpoints = [_touchpoint(number, one, now) for number, one in enumerate(supposed.touchpoints)]
+    return SuppositionView.of(await _at_desk(opener, accept_language, lambda desk: desk.suppose(touchpoints)))
 
 
 @router.post(
@@ -166,10 +164,10 @@ async def _at_desk(opener: DeskOpener, accept_language: str | None, ask: Callabl
         raise refuse(ReadRefusal.TOO_MANY_CONNECTED, accept_language) from error
 
 
-def _evidence(number: int, supposed: SupposedTouchpoint, now: datetime) -> IdentityEvidence:
+def _touchpoint(number: int, supposed: SupposedTouchpoint, now: datetime) -> Touchpoint:
     when = supposed.occurred_at or now
     customer = {type_: Identifier(value=one.value, verified=one.verified) for type_, one in supposed.customer.items()}
-    touchpoint = Touchpoint(
+    return Touchpoint(
         source="supposed",
         id=str(number),
         occurred_at=when,
@@ -178,4 +176,3 @@ def _evidence(number: int, supposed: SupposedTouchpoint, now: datetime) -> Ident
         kind="",
         customer=customer,
     )
-    return identity_evidence(touchpoint, policies.identity())
