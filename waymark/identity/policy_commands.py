@@ -10,7 +10,10 @@ from waymark.options import AsJson, examples
 from waymark.user_name import user_name
 
 if TYPE_CHECKING:
-    from services.journey.rulebook.identity_file import IdentityFile, IdentitySettings
+    from collections.abc import Sequence
+
+    from services.journey.rulebook.identity_file import IdentityFile
+    from services.journey.versions.identity_changes import IdentityChange
     from services.runtime.postgres.pools import Connection
 
 MaybeFile = Annotated[
@@ -48,6 +51,7 @@ def register(group: typer.Typer) -> None:
 def check_file(path: Path, *, as_json: bool) -> None:
     """Check a file of policy, and say what it changes; needs no database."""
     from services.journey.rulebook.identity_file import IdentityRefusedError, shipped
+    from services.journey.versions import identity_changes
 
     try:
         read = load(path)
@@ -56,9 +60,9 @@ def check_file(path: Path, *, as_json: bool) -> None:
             raise CommandError(str(error)) from error
         print_json({"sound": False, "problems": list(error.problems)})
         raise typer.Exit(1) from error
-    changed = changes(shipped(), read.settings)
+    changed = identity_changes.compare(shipped(), read.settings)
     if as_json:
-        print_json({"sound": True, "problems": [], "changes": changed})
+        print_json({"sound": True, "problems": [], "changes": _document(changed)})
         return
     out.print(say("sound", "이상 없음"), highlight=False)
     _print_changes(changed)
@@ -75,7 +79,7 @@ def apply(
     """Put a file, or an earlier version, in force."""
     from services.journey.rulebook import identity_file
     from services.journey.rulebook.identity_file import IdentityRefusedError
-    from services.journey.versions import storing
+    from services.journey.versions import identity_changes, storing
     from services.journey.versions.policy_table import PolicyKind
     from services.journey.versions.storing import PolicyApplication
     from waymark import policy_versions
@@ -98,10 +102,11 @@ def apply(
 
     applied = policy_versions.run(work)
     before = identity_file.shipped() if applied.before is None else identity_file.decode(applied.before.document)
-    changed = changes(before, identity_file.decode(applied.version.document)) if applied.is_new else []
+    after = identity_file.decode(applied.version.document)
+    changed = identity_changes.compare(before, after) if applied.is_new else []
     if as_json:
         document = policy_versions.version_document(applied.version)
-        print_json({**document, "applied": applied.is_new, "changes": changed})
+        print_json({**document, "applied": applied.is_new, "changes": _document(changed)})
         return
     said = "" if applied.is_new else say("nothing changes: ", "바뀌는 것이 없습니다: ")
     out.print(said + policy_versions.headline(applied.version), markup=False, highlight=False)
@@ -117,16 +122,30 @@ def apply(
 
 
 def history(*, as_json: AsJson = False) -> None:
-    """Show every version, the latest first."""
+    """Show every version, the latest first, with what it changed of the one before it."""
+    from services.journey.rulebook import identity_file
+    from services.journey.versions import identity_changes
     from services.journey.versions.policy_table import PolicyKind
     from waymark import policy_versions
 
     versions = policy_versions.demand_any(PolicyKind.IDENTITY, policy_versions.load(PolicyKind.IDENTITY))
+    settings = [identity_file.decode(one.document) for one in versions]
+    told = [
+        (one, identity_changes.compare(settings[max(0, place - 1)], settings[place]))
+        for place, one in enumerate(versions)
+    ][::-1]
     if as_json:
-        print_json({"versions": [policy_versions.version_document(one) for one in reversed(versions)]})
+        print_json(
+            {
+                "versions": [
+                    {**policy_versions.version_document(one), "changes": _document(changed)} for one, changed in told
+                ]
+            }
+        )
         return
-    for one in reversed(versions):
+    for one, changed in told:
         out.print(policy_versions.headline(one), markup=False, highlight=False)
+        _print_changes(changed)
 
 
 def load(path: Path) -> "IdentityFile":
@@ -141,31 +160,26 @@ def load(path: Path) -> "IdentityFile":
         ) from error
 
 
-def changes(before: "IdentitySettings", after: "IdentitySettings") -> list[dict[str, Any]]:
-    """Return what a policy changes: of which type, which member, from what to what."""
-    import msgspec
-
-    found: list[dict[str, Any]] = []
-    old, new = msgspec.to_builtins(before), msgspec.to_builtins(after)
-    types = {**{f"types.{name}": one for name, one in new["types"].items()}, "others": new["others"]}
-    known = {**{f"types.{name}": one for name, one in old["types"].items()}, "others": old["others"]}
-    for path, one in types.items():
-        was = known.get(path, old["others"])
-        found += [
-            {"of": path, "member": member, "from": was.get(member), "to": value}
-            for member, value in one.items()
-            if was.get(member) != value
-        ]
-    for member in ("blocked", "most_identifiers"):
-        if old[member] != new[member]:
-            found.append({"of": "policy", "member": member, "from": old[member], "to": new[member]})
-    return found
+def _document(changed: "Sequence[IdentityChange]") -> list[dict[str, Any]]:
+    return [{"of": one.of, "member": one.member, "from": one.before, "to": one.after} for one in changed]
 
 
-def _print_changes(changed: list[dict[str, Any]]) -> None:
+def _print_changes(changed: "Sequence[IdentityChange]") -> None:
     for one in changed:
-        line = f"  {one['of']}.{one['member']}: {_plain(one['from'])} → {_plain(one['to'])}"
-        out.print(line, markup=False, highlight=False)
+        out.print(f"  {_sentence(one)}", markup=False, highlight=False)
+
+
+def _sentence(one: "IdentityChange") -> str:
+    """Return a change in one line; of lists, only what came and what went."""
+    if isinstance(one.after, list) and isinstance(one.before, list):
+        more, less = ([value for value in side if value not in other] for side, other in _sides(one))
+        told = [*(f"+{value}" for value in more), *(f"-{value}" for value in less)]
+        return f"{one.of}.{one.member}: {' '.join(told)}"
+    return f"{one.of}.{one.member}: {_plain(one.before)} → {_plain(one.after)}"
+
+
+def _sides(one: "IdentityChange") -> "tuple[tuple[list[str], list[str]], tuple[list[str], list[str]]]":
+    return (one.after, one.before), (one.before, one.after)
 
 
 def _plain(value: Any) -> str:

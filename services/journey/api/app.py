@@ -16,7 +16,7 @@ from starlette.responses import Response
 from services.journey.api.api_metrics import ApiMetrics, LookupOutcome
 from services.journey.api.api_settings import ApiProcessSettings, ApiSettings
 from services.journey.api.authentication import build_authenticator
-from services.journey.api.identity import identity_resource
+from services.journey.api.identity import identity_resource, policy_resource
 from services.journey.api.identity.desk_opener import DeskOpener
 from services.journey.api.issue_asking import IssueAsking
 from services.journey.api.messages import ReadRefusal, refuse
@@ -114,6 +114,7 @@ def build(pool: Pool, settings: ApiSettings, clock: Clock, registry: CollectorRe
     for resource in (
         stream_resource,
         identity_resource,
+        policy_resource,
         rule_resource,
         explanation_resource,
         customer_resource,

@@ -28,6 +28,10 @@ class ReadRefusal(StrEnum):
     RULE_UNKNOWN = "rule_unknown"
     RULES_UNSOUND = "rules_unsound"
     RULES_VERSION_UNKNOWN = "rules_version_unknown"
+    IDENTITY_UNSOUND = "identity_unsound"
+    IDENTITY_VERSION_UNKNOWN = "identity_version_unknown"
+    REHEARSAL_BUSY = "rehearsal_busy"
+    REHEARSAL_TOO_LARGE = "rehearsal_too_large"
     IDENTIFIER_MALFORMED = "identifier_malformed"
     IDENTIFIER_BLOCKED = "identifier_blocked"
     CUSTOMER_UNKNOWN = "customer_unknown"
@@ -119,6 +123,28 @@ _SAID: Final = {
         status=404,
         en="There is no such version of the rules. `GET /v1/rules/history` lists them.",
         ko="그런 규칙 버전이 없습니다. `GET /v1/rules/history`에서 목록을 볼 수 있습니다.",
+    ),
+    ReadRefusal.IDENTITY_UNSOUND: _Said(
+        status=422,
+        en="This policy cannot be used, and nothing was changed. `POST /v1/identity/policy/check` names every mistake.",
+        ko="사용할 수 없는 식별 정책이라 아무것도 바꾸지 않았습니다. "
+        "`POST /v1/identity/policy/check`가 잘못된 곳을 모두 알려 줍니다.",
+    ),
+    ReadRefusal.IDENTITY_VERSION_UNKNOWN: _Said(
+        status=404,
+        en="There is no such version of the policy of identity. `GET /v1/identity/policy/history` lists them.",
+        ko="그런 식별 정책 버전이 없습니다. `GET /v1/identity/policy/history`에서 목록을 볼 수 있습니다.",
+    ),
+    ReadRefusal.REHEARSAL_BUSY: _Said(
+        status=409,
+        en="Another policy is being tried at the moment. Send the same request again in some seconds.",
+        ko="지금 다른 정책을 시험하고 있습니다. 몇 초 뒤에 같은 요청을 다시 보내 주세요.",
+    ),
+    ReadRefusal.REHEARSAL_TOO_LARGE: _Said(
+        status=409,
+        en="More touchpoints are stored than are tried over HTTP. Use `waymark identity simulate --policy FILE`.",
+        ko="저장된 접점이 HTTP로 시험할 수 있는 수를 넘습니다. "
+        "`waymark identity simulate --policy FILE`을 사용해 주세요.",
     ),
     ReadRefusal.IDENTIFIER_MALFORMED: _Said(
         status=400,

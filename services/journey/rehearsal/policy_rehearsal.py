@@ -29,7 +29,7 @@ from services.runtime.postgres.pools import Pool, acquire
 EXAMPLES = 20
 """Customers who would merge, and such who would split, that are named; the numbers are complete."""
 
-CUSTOMERS_AT_ONCE = 50
+CUSTOMERS_AT_ONCE = 10
 """Customers after which others get their turn."""
 
 ANY_NUMBER = 2**62

@@ -9,7 +9,7 @@ from services.journey.domain.identity.facts import OperatorFact, OperatorWord
 from services.journey.domain.touchpoint import Identifier, OrderKey
 from services.runtime.postgres.pools import Connection
 
-ROWS_AT_ONCE = 2_000
+ROWS_AT_ONCE = 500
 
 EvidenceRow = tuple[UUID, OrderKey, dict[str, Identifier]]
 """Who has a touchpoint, its place in event order, and what it carries."""
