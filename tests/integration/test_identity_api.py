@@ -98,6 +98,57 @@ async def test_what_several_customers_have_names_none_of_them(bench: JourneyBenc
     assert {step["other"] for step in why["refused"]} == {ACCOUNT, OTHER}
 
 
+async def test_customers_who_have_only_what_many_share_are_told_so(
+    bench: JourneyBench, admin: httpx2.AsyncClient
+) -> None:
+    shop = {"phone": "+821099998888"}
+    bench.log.append(0, touchpoint("first", -600, customer=shop))  # nobody is known on it yet, nor within its hold
+    for number in range(6):
+        bench.log.append(0, touchpoint(f"s{number}", 10 + number, customer={"customer_id": f"S-{number}", **shop}))
+    await bench.apply()
+
+    async def asked(path: str, **params: str) -> dict[str, Any]:
+        answer = await admin.get(f"/v1/{path}", params=params)
+        assert answer.status_code == 200, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    alone = await bench.value("SELECT customer_id FROM journey.touchpoints WHERE id = 'first'")
+    caller_of_the_shop = await asked(f"customers/{alone}/why")
+    assert (caller_of_the_shop["verdict"], caller_of_the_shop["asked"][0]["standing"]) == ("shared", "shared")
+    assert "Many people use this identifier" in caller_of_the_shop["summary"]["en"]
+    known = await bench.value("SELECT customer_id FROM journey.touchpoints WHERE id = 's0'")
+    customer = await asked(f"customers/{known}/why")
+    assert (customer["verdict"], customer["identifiers"]) == ("alone", ["customer_id:S-0"])
+    assert [step["refusal"] for step in customer["refused"]] == ["shared"]
+    two = await asked("identity/why", one="customer_id:S-0", other="customer_id:S-5")
+    assert (two["one_customer"], two["verdict"], two["met_in"]) == (False, "meet_only", ["phone:+821099998888"])
+    strangers = await asked("identity/why", one="customer_id:S-0", other=ACCOUNT)
+    assert (strangers["verdict"], strangers["met_in"], strangers["refused"][0]["refusal"]) == (
+        *("unconnected", []),
+        "shared",
+    )
+
+
+async def test_a_customer_of_whom_nothing_is_left_is_told_so(bench: JourneyBench, admin: httpx2.AsyncClient) -> None:
+    empty = "0191e7c0-0000-7000-8000-00000000000e"
+    await bench.execute("INSERT INTO journey.customers (customer_id) VALUES ($1)", empty)
+    answer = await admin.get(f"/v1/customers/{empty}/why")
+    assert (answer.status_code, answer.json()["verdict"], answer.json()["identifiers"]) == (200, "nothing_left", [])
+
+
+async def test_a_customer_is_told_from_what_is_theirs_alone(bench: JourneyBench, admin: httpx2.AsyncClient) -> None:
+    """Not from a shared account that happens to stand first in the alphabet and leads to them, too."""
+    customer = await bench.value("SELECT customer_id FROM journey.touchpoints WHERE id = 'a'")
+    await bench.execute(
+        "INSERT INTO journey.identifiers (type, value, customer_id, standing, first_seen, last_seen)"
+        " VALUES ('account_id', 'big', $1, 'shared', now(), now())",
+        customer,
+    )
+    why = (await admin.get(f"/v1/customers/{customer}/why")).json()
+    assert (why["verdict"], why["identifiers"][0], len(why["held_by"])) == ("joined", ACCOUNT, 1)
+
+
 async def test_a_supposition_changes_nothing(bench: JourneyBench, admin: httpx2.AsyncClient) -> None:
     customer = {"phone": {"value": "+821012345678"}, "email": {"value": "ann@example.com"}}
     answer = await admin.post("/v1/identity/simulate", json={"touchpoints": [{"customer": customer}]})

@@ -132,6 +132,12 @@ def test_an_analyst_checks_applies_looks_and_goes_back(mine: Path) -> None:
     )
     versions = told("history")["versions"]
     assert [(one["version"], one["author"]) for one in versions] == [(3, "lee"), (2, "kim"), (1, "waymark")]
+    assert [one["changes"] for one in versions] == [back["changes"], applied["changes"], []]
+    mine.write_text("extends: default\nblocked: {every: {words: [tester, probe]}}\n", encoding="utf-8")
+    said("apply", str(mine))
+    lines = said("history").splitlines()
+    assert lines[1] == "  blocked.every.words: +probe +tester"
+    assert "  types.loyalty_id.unique: false → true" in lines
 
 
 def test_a_file_with_a_mistake_is_not_applied(mine: Path) -> None:

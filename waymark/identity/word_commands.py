@@ -133,18 +133,19 @@ def why(one: One, other: Other = None, *, as_json: AsJson = False) -> None:
 
 
 def _print_account(account: "IdentityAccount") -> None:
+    from services.journey.operate.verdict_sentences import verdict_sentence
+
     for key, standing, customer in zip(account.asked, account.standing, account.customers, strict=True):
         whose = say("nobody's by itself", "단독으로는 누구의 것도 아님") if customer is None else str(customer)
         _line(f"{_name(key)}: {_STANDINGS[standing]()} {whose}")
     if len(account.asked) > 1:
-        if account.path is None:
-            _line(say("They are not one customer.", "한 고객이 아닙니다."))
-        else:
-            _line(say("They are one customer:", "한 고객입니다:"))
-            _steps(account.path)
+        _steps(account.path or ())
     else:
         _line(say("identifiers: ", "식별자: ") + ", ".join(map(_name, account.identifiers)))
         _steps(account.held_by)
+    _line(say(*verdict_sentence(account.verdict)))
+    if account.met_in:
+        _line("  " + ", ".join(map(_name, account.met_in)))
     if account.refused:
         _line(say("not followed:", "따르지 않음:"))
         _steps(account.refused)

@@ -13,6 +13,7 @@ from services.journey.read.lookup import IdentifierReference, LookupFault
 from services.journey.read.snapshots import customer_of
 from services.journey.renew.renewal import CustomerRenewer
 from services.journey.repair.account import (
+    NOTHING_LEFT,
     IdentityAccount,
     IdentityAccountant,
     SupposedIdentity,
@@ -21,7 +22,7 @@ from services.journey.repair.account import (
 from services.journey.repair.unmerge import Unmerger, UnmergeResult
 from services.journey.settle.resettling import IdentityResettler, Resettlement
 from services.journey.settle.settling import IdentitySettler, IdentitySource
-from services.journey.store import identity_ledger
+from services.journey.store import identity_ledger, sightings
 from services.journey.store.identity_ledger import SpokenWord
 from services.journey.versions.identity_spelling import spellings
 from services.runtime.clock import new_id
@@ -76,15 +77,25 @@ class IdentityDesk:
     async def why_customer(self, customer_id: UUID) -> IdentityAccount:
         """Give account of everything that holds a customer together.
 
+        It is told from an identifier of theirs alone; without any, from what their latest touchpoint carries, which
+        several customers use. A customer of whom nothing is left has an account of nothing.
+
         Raises:
-            UnknownIdentifierError: there is no such customer, or nothing carried by one alone leads there.
+            UnknownIdentifierError: there is no such customer.
         """
         async with acquire(self.pool) as connection:
             survivor = await customer_of(connection, customer_id)
-            known = {} if survivor is None else await identity_ledger.identifiers_of(connection, [survivor])
-        if not known:
-            raise UnknownIdentifierError(str(customer_id))
-        return await self.accountant.why([min(known)])
+            if survivor is None:
+                raise UnknownIdentifierError(str(customer_id))
+            theirs = await identity_ledger.identifiers_of(connection, [survivor])
+            if not theirs:
+                book = await self.accountant.settler.source.identity(connection)
+                carried = await sightings.latest_of(connection, survivor)
+                spelt = [(type_, one) for type_, value in carried for one in book.spellings(type_, [value])]
+                theirs = await identity_ledger.identifiers(connection, spelt)
+        if not theirs:
+            return NOTHING_LEFT
+        return await self.accountant.why([min(theirs, key=lambda key: (theirs[key].standing != "owned", key))])
 
     async def suppose(self, touchpoints: Sequence[Touchpoint]) -> SupposedIdentity:
         """Return what touchpoints would do to the stored customers if they came now."""

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from uuid import UUID
 
-from services.journey.domain.identity.evidence_path import explain
+from services.journey.domain.identity.evidence_path import IdentityVerdict, explain
 from services.journey.domain.identity.facts import IdentifierKey
 from services.journey.domain.identity.identity_book import IdentityBook
 from services.journey.domain.identity.partition import IdentityTie, RefusalReason
@@ -45,7 +45,9 @@ class IdentityAccount:
     """What is known of one identifier, or of two: their customers, what holds them together, and what was not followed.
 
     `standing` is `owned`, `between` or `shared`. `path` leads from the one to the other; None if they are not one
-    customer. With one identifier, `held_by` has every link of its customer.
+    customer. With one identifier, `held_by` has every link of its customer. `met_in` are the identifiers of several
+    customers that two customers have in common, where they have nothing else. Nothing is asked of a customer that all
+    identifiers have left: then the verdict is None.
     """
 
     asked: tuple[IdentifierKey, ...]
@@ -55,6 +57,12 @@ class IdentityAccount:
     path: tuple[EvidenceStep, ...] | None
     held_by: tuple[EvidenceStep, ...]
     refused: tuple[EvidenceStep, ...]
+    verdict: IdentityVerdict | None = None
+    met_in: tuple[IdentifierKey, ...] = ()
+
+
+NOTHING_LEFT = IdentityAccount(asked=(), standing=(), customers=(), identifiers=(), path=None, held_by=(), refused=())
+"""The account of a customer whose identifiers and touchpoints are all with others now."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -99,6 +107,8 @@ class IdentityAccountant:
             path=None if said.path is None else tuple(map(_step, said.path)),
             held_by=tuple(map(_step, held_by)),
             refused=tuple(_step(one.tie, one.reason) for one in said.refused),
+            verdict=said.verdict,
+            met_in=said.met_in,
         )
 
     async def suppose(self, evidence: Sequence[IdentityEvidence]) -> SupposedIdentity:

@@ -41,6 +41,16 @@ async def touchpoints_of(connection: Connection, customers: Collection[UUID]) ->
     return [_carried(row) for row in await connection.fetch(_OF_CUSTOMERS, list(customers))]
 
 
+_LATEST_OF = """
+SELECT payload ->> 'customer' FROM journey.touchpoints WHERE customer_id = $1 ORDER BY occurred_at DESC LIMIT 1"""
+
+
+async def latest_of(connection: Connection, customer: UUID) -> list[IdentifierKey]:
+    """Return what the latest touchpoint of a customer carries; nothing where there is none."""
+    carried = _CUSTOMER.decode(await connection.fetchval(_LATEST_OF, customer) or "{}")
+    return [(type_, one.value) for type_, one in carried.items()]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SightingWindow:
     """A span of time, both ends included, in which the sightings of an identifier matter."""

@@ -8,6 +8,8 @@ from uuid import UUID
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from services.journey.domain.identity.facts import IdentifierKey
+from services.journey.operate.verdict_sentences import verdict_sentence
+from services.journey.read.views import TextView
 from services.journey.repair.account import EvidenceStep, IdentityAccount, SupposedIdentity
 from services.journey.repair.unmerge import UnmergeResult
 from services.journey.settle.resettling import Resettlement
@@ -104,6 +106,11 @@ class IdentityAccountView(BaseModel):
 
     asked: list[AskedIdentifier]
     one_customer: bool = Field(description="Whether everything asked for is one customer.")
+    verdict: str = Field(
+        description="`joined`, `alone`, `shared`, `between`, `apart`, `meet_only`, `unconnected` or `nothing_left`."
+    )
+    summary: TextView = Field(description="The same in a sentence.")
+    met_in: list[str] = Field(description="What two customers have in common who only meet in what several use.")
     identifiers: list[str] = Field(description="All identifiers of the first one's customer.")
     path: list[EvidenceView] = Field(description="The links that lead from the one to the other, if two were asked.")
     held_by: list[EvidenceView] = Field(description="Every link that is followed in the first one's customer.")
@@ -118,6 +125,9 @@ class IdentityAccountView(BaseModel):
                 for key, standing, customer in zip(account.asked, account.standing, account.customers, strict=True)
             ],
             one_customer=account.path is not None,
+            verdict="nothing_left" if account.verdict is None else str(account.verdict),
+            summary=TextView(**verdict_sentence(account.verdict)._asdict()),
+            met_in=[_name(key) for key in account.met_in],
             identifiers=[_name(key) for key in account.identifiers],
             path=[EvidenceView.of(step) for step in account.path or ()],
             held_by=[EvidenceView.of(step) for step in account.held_by],

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Mapping
+from enum import StrEnum
 
 import msgspec
 
@@ -16,16 +17,44 @@ class RefusedTie(msgspec.Struct, frozen=True, gc=False):
     reason: RefusalReason
 
 
+class IdentityVerdict(StrEnum):
+    """What is to be said of one identifier, or of two, in one word."""
+
+    JOINED = "joined"
+    """Evidence that is followed makes them one customer."""
+
+    ALONE = "alone"
+    """It is all that is known of its customer: nothing else was ever followed from it."""
+
+    SHARED = "shared"
+    """Many people use it, so it makes nobody one customer."""
+
+    BETWEEN = "between"
+    """Evidence of equal worth gives it to several customers, so it belongs to none of them."""
+
+    APART = "apart"
+    """Something was seen that would join them, and is not followed."""
+
+    MEET_ONLY = "meet_only"
+    """They have nothing in common but identifiers that several customers use."""
+
+    UNCONNECTED = "unconnected"
+    """Nothing was ever seen that has to do with both."""
+
+
 class IdentityExplanation(msgspec.Struct, frozen=True, kw_only=True):
     """What connects two identifiers, and what was not followed around them.
 
     `path` leads from the one to the other over followed ties: the shortest, and of several the one with the oldest
     evidence first. It is None if they are not one customer, and empty from an identifier to itself. `refused` are the
-    ties at identifiers of both their customers, in the order in which they were decided.
+    ties at identifiers of both their customers, in the order in which they were decided. `met_in` are the identifiers
+    of several customers with which both were seen, where they have nothing else in common.
     """
 
     path: tuple[IdentityTie, ...] | None
     refused: tuple[RefusedTie, ...]
+    verdict: IdentityVerdict
+    met_in: tuple[IdentifierKey, ...] = ()
 
 
 def explain(partition: IdentityPartition, one: IdentifierKey, other: IdentifierKey) -> IdentityExplanation:
@@ -35,6 +64,7 @@ def explain(partition: IdentityPartition, one: IdentifierKey, other: IdentifierK
         KeyError: an identifier is not in the part.
     """
     involved = {partition.component_of[one], partition.component_of[other]}
+    verdict, met_in = _verdict(partition, one, other)
     return IdentityExplanation(
         path=_path(partition, one, other) if len(involved) == 1 else None,
         refused=tuple(
@@ -42,7 +72,31 @@ def explain(partition: IdentityPartition, one: IdentifierKey, other: IdentifierK
             for tie, reason in partition.refused.items()
             if any(partition.component_of[end] in involved for end in tie.key)
         ),
+        verdict=verdict,
+        met_in=met_in,
     )
+
+
+def _verdict(
+    partition: IdentityPartition, one: IdentifierKey, other: IdentifierKey
+) -> tuple[IdentityVerdict, tuple[IdentifierKey, ...]]:
+    first, second = partition.component_of[one], partition.component_of[other]
+    if first == second:
+        if one in partition.shared:
+            return IdentityVerdict.SHARED, ()
+        if one in partition.between:
+            return IdentityVerdict.BETWEEN, ()
+        is_alone = len(partition.components[first]) == 1
+        return (IdentityVerdict.ALONE if is_alone else IdentityVerdict.JOINED), ()
+    met: dict[int, set[IdentifierKey]] = {first: set(), second: set()}
+    for tie in partition.refused:
+        ends = {partition.component_of[end]: end for end in tie.key}
+        if first in ends and second in ends:
+            return IdentityVerdict.APART, ()
+        for mine in ends.keys() & met.keys():
+            met[mine].update(end for number, end in ends.items() if number != mine and not partition.is_owned(end))
+    met_in = tuple(sorted(met[first] & met[second]))
+    return (IdentityVerdict.MEET_ONLY if met_in else IdentityVerdict.UNCONNECTED), met_in
 
 
 def _path(partition: IdentityPartition, one: IdentifierKey, other: IdentifierKey) -> tuple[IdentityTie, ...]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.journey.domain.identity.evidence_path import explain
+from services.journey.domain.identity.evidence_path import IdentityVerdict, explain
 from services.journey.domain.identity.partition import LinkTrust
 from tests.unit.journey.domain.identity_facts import POLICY, key, part, settled, word_of
 
@@ -56,3 +56,37 @@ def test_a_link_between_members_that_is_not_followed_is_told() -> None:
 def test_an_identifier_of_another_part_is_refused() -> None:
     with pytest.raises(KeyError):
         told("c=A", "c=B", "0: c=A k=1")
+
+
+SHOP = tuple(f"{number}: c={letter} p=1" for number, letter in enumerate("ABCDEF"))
+"""Six customers, known on one telephone: more than a telephone of one person has."""
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "touchpoints", "verdict", "met_in"),
+    [
+        ("c=A", "e=1", ("0: c=A e=1",), IdentityVerdict.JOINED, ()),
+        ("c=A", "c=A", ("0: c=A e=1",), IdentityVerdict.JOINED, ()),
+        ("c=A", "c=A", ("0: c=A",), IdentityVerdict.ALONE, ()),
+        ("p=1", "p=1", SHOP, IdentityVerdict.SHARED, ()),
+        ("k=1", "k=1", ("0: c=A k=1", "1: c=B k=1"), IdentityVerdict.BETWEEN, ()),
+        ("c=A", "c=B", ("0: c=A k=1", "1: c=B k=1"), IdentityVerdict.MEET_ONLY, ("k=1",)),
+        ("c=A", "c=F", SHOP, IdentityVerdict.MEET_ONLY, ("p=1",)),
+        ("c=A", "p=1", SHOP, IdentityVerdict.APART, ()),
+        ("c=A", "c=B", ("0: c=A e=1", "1: c=B", "2: e=1 c=B"), IdentityVerdict.MEET_ONLY, ("e=1",)),
+        ("c=A", "c=B", ("0: c=A", "1: c=B"), IdentityVerdict.UNCONNECTED, ()),
+    ],
+)
+def test_the_verdict_says_it_in_one_word(
+    one: str, other: str, touchpoints: tuple[str, ...], verdict: IdentityVerdict, met_in: tuple[str, ...]
+) -> None:
+    found = explain(settled(part(*touchpoints)).partition, key(one), key(other))
+    assert (found.verdict, tuple(map(word_of, found.met_in))) == (verdict, met_in)
+
+
+def test_what_an_operator_keeps_apart_is_said_to_be_apart() -> None:
+    said = ("5: separate c=A c=B",)
+    found = explain(
+        settled(part("0: c=A k=1", "1: c=B k=2", "2: k=1 k=2", said=said)).partition, key("c=A"), key("c=B")
+    )
+    assert (found.verdict, found.met_in) == (IdentityVerdict.APART, ())
