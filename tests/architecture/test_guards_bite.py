@@ -114,6 +114,11 @@ _SMUGGLED = [
     ),
     ("journey-apply", "services/journey/apply/batch.py", "import services.journey.apply.applier"),
     ("journey-consume", "services/journey/consume/intake.py", "import services.journey.consume.stream"),
+    (
+        "journey-rehearsal",
+        "services/journey/rehearsal/touchpoint_copy.py",
+        "import services.journey.rehearsal.part_walk",
+    ),
     ("journey-versions", "services/journey/versions/policy_table.py", "import services.journey.versions.in_force"),
     ("pure-domain", "services/journey/repair/differences.py", "import services.runtime.clock"),
     (

@@ -81,7 +81,7 @@ async def test_a_policy_is_applied_and_taken_back_with_the_audit(
     again = await asked(admin, "apply", version=1, note="once more")
     assert (again["version"], again["applied"], again["changes"]) == (3, False, [])
 
-    label = await bench.value("SELECT coalesce(nullif(subject, ''), key_id) FROM journey.api_keys")
+    label = await bench.value("SELECT coalesce(nullif(label, ''), key_id) FROM journey.api_keys")
     versions = (await told(admin, "/history"))["versions"]
     assert [(one["version"], one["author"], one["note"]) for one in versions] == [
         (3, label, "too strict"),
