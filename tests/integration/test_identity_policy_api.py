@@ -112,7 +112,7 @@ async def test_a_file_is_checked_and_tried_and_changes_nothing(bench: JourneyBen
         await start_worker(bench)
         tried = await asked(client, "simulate", text=CARDS)
         assert (tried["customers"], tried["split"], tried["new_customers"], tried["merged"]) == (1, 1, 1, 0)
-        assert tried["frictions"] == {"kept": 0, "new": {}, "gone": {"repeat_contact_24h": 1}}
+        assert tried["frictions"] == {"kept": 0, "new": {}, "gone": {"repeat_contact_24h": 1, "repeat_contact_7d": 1}}
         assert tried["splitting"] == [
             {"customer_id": str(await bench.value("SELECT customer_id FROM journey.customers")), "into": 2}
         ]

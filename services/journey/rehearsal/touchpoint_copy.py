@@ -182,7 +182,7 @@ class TouchpointCopy(AbstractContextManager["TouchpointCopy"]):
         return self._database.execute(statement, arguments)
 
     def note(self, statement: str, rows: Iterable[tuple[object, ...]]) -> None:
-        """Note several rows."""
+        """Note several rows in tables of this copy."""
         self._database.executemany(statement, rows)
 
 
