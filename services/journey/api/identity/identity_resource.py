@@ -80,7 +80,7 @@ async def tell_why_of_customer(
     "/identity/simulate",
     summary="What touchpoints would do to the stored customers",
     tags=["identity"],
-    responses=problems(422),
+    responses=problems(413, 422),
 )
 async def simulate(opener: Opener, supposed: SupposedTouchpoints, accept_language: Language = None) -> SuppositionView:
     """Who would be merged, who would be split, and how much would move, if these came now. Nothing is changed."""
@@ -93,7 +93,7 @@ async def simulate(opener: Opener, supposed: SupposedTouchpoints, accept_languag
     "/identity/merge",
     summary="Say that two identifiers are one customer",
     tags=["identity"],
-    responses=problems(404, 409, 422),
+    responses=problems(404, 409, 413, 422),
 )
 async def merge(opener: Opener, actor: Actor, pair: SpokenPair, accept_language: Language = None) -> SettledView:
     """It holds whatever the constraints say; `separate` takes it back. Written with who said it, and why."""
@@ -104,7 +104,7 @@ async def merge(opener: Opener, actor: Actor, pair: SpokenPair, accept_language:
     "/identity/separate",
     summary="Say that two identifiers are never one customer",
     tags=["identity"],
-    responses=problems(404, 409, 422),
+    responses=problems(404, 409, 413, 422),
 )
 async def separate(opener: Opener, actor: Actor, pair: SpokenPair, accept_language: Language = None) -> SettledView:
     """No evidence joins them again; a later `merge` does. Written with who said it, and why."""
@@ -115,7 +115,7 @@ async def separate(opener: Opener, actor: Actor, pair: SpokenPair, accept_langua
     "/identity/unmerge",
     summary="Take the link between two identifiers back",
     tags=["identity"],
-    responses=problems(404, 409, 422),
+    responses=problems(404, 409, 413, 422),
 )
 async def unmerge(opener: Opener, actor: Actor, pair: RetractedPair, accept_language: Language = None) -> UnmergedView:
     """The same evidence does not bring it back. `still_joined` says that other links hold them together."""

@@ -72,7 +72,7 @@ async def read_policy_history(
     "/identity/policy/check",
     summary="Whether a file of identity policy can be used",
     tags=["identity"],
-    responses=problems(422),
+    responses=problems(413, 422),
 )
 async def check_policy(api: Api, asked: WrittenPolicy) -> PolicyCheckView:
     """Every mistake in the file with its line, or what it would change of what is in force. Nothing is stored."""
@@ -90,7 +90,7 @@ async def check_policy(api: Api, asked: WrittenPolicy) -> PolicyCheckView:
     "/identity/policy/simulate",
     summary="What a policy would have made of the stored customers",
     tags=["identity"],
-    responses=problems(409, 422),
+    responses=problems(409, 413, 422),
 )
 async def simulate_policy(
     api: Api, opener: Opener, asked: WrittenPolicy, accept_language: Language = None
@@ -125,7 +125,7 @@ async def simulate_policy(
     "/identity/policy/apply",
     summary="Put a policy of identity in force",
     tags=["identity"],
-    responses=problems(404, 422),
+    responses=problems(404, 413, 422),
 )
 async def apply_policy(
     api: Api, opener: Opener, actor: Actor, asked: PolicyToApply, accept_language: Language = None

@@ -22,7 +22,7 @@ router = reader_router()
     summary="Why a rule fires for a customer, or what keeps it from firing",
     tags=["rules"],
     response_model_exclude_none=True,
-    responses=problems(404, 422),
+    responses=problems(404, 413, 422),
 )
 async def explain_rule(
     api: Api, opener: Opener, asked: RuleToExplain, accept_language: Language = None

@@ -70,7 +70,7 @@ async def show_rule(
     summary="Whether a rules file can be used",
     tags=["rules"],
     response_model_exclude_none=True,
-    responses=problems(422),
+    responses=problems(413, 422),
 )
 async def check_rules(api: Api, asked: RulesToCheck) -> RulesCheckView:
     """Every mistake in the file with its line, or what the file would change. Nothing is stored."""
@@ -86,7 +86,7 @@ async def check_rules(api: Api, asked: RulesToCheck) -> RulesCheckView:
     return RulesCheckView(sound=True, problems=[], rules=[one.id for one in resolved.book.rules], changes=changes)
 
 
-@router.post("/rules/apply", summary="Put rules in force", tags=["rules"], responses=problems(404, 422))
+@router.post("/rules/apply", summary="Put rules in force", tags=["rules"], responses=problems(404, 413, 422))
 async def apply_rules(
     api: Api, opener: Opener, actor: Actor, asked: RulesToApply, accept_language: Language = None
 ) -> AppliedRulesView:
