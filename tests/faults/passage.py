@@ -6,7 +6,7 @@ For faults that lie in the records themselves (their order, their keys, how ofte
 import asyncio
 import re
 from collections import Counter, defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.request import urlopen
@@ -45,10 +45,12 @@ async def pass_through(
     seconds: float,
     workers: int = 2,
     settings: Mapping[str, str] | None = None,
+    harm: Callable[[Fleet], Coroutine[None, None, None]] | None = None,
 ) -> Passage:
     """Start workers and alerts, send, wait until there is nothing left to do, stop all, and look.
 
-    In no seconds: all is sent before anybody works, so that they fall upon it together.
+    In no seconds: all is sent before anybody works, so that they fall upon it together. `harm` is done to them
+    meanwhile.
     """
     fleet = lab.fleet(engines, **(settings or {}))
     for _ in range(workers):
@@ -59,13 +61,19 @@ async def pass_through(
     await asyncio.to_thread(fleet.start)
     keeper = asyncio.create_task(fleet.keep())
     try:
+        harming = asyncio.create_task(_nothing() if harm is None else harm(fleet))
         ledger = ledger or await produce(engines.kafka.bootstrap, sendings, seconds)
+        await harming
         await settled(engines.database, engines.kafka.bootstrap, within_s=180.0)
     finally:
         keeper.cancel()
     retries = await asyncio.to_thread(_retries, fleet)
     await asyncio.to_thread(fleet.stop)
     return Passage(observed=await observe(engines.database, engines.kafka.bootstrap), ledger=ledger, retries=retries)
+
+
+async def _nothing() -> None:
+    return None
 
 
 def _retries(fleet: Fleet) -> Counter[str]:
