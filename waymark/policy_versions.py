@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from services.journey.versions import policy_table, storing
+from services.journey.versions import policy_table, shadowing, storing
 from services.journey.versions.policy_table import NewPolicy, PolicyKind, PolicyVersion
 from services.journey.versions.storing import PolicyApplication
 from services.runtime.postgres.pools import Connection
@@ -49,7 +49,7 @@ async def put_again(connection: Connection, kind: PolicyKind, number: int, by: s
         author=by,
         note=note or f"version {number} again",
     )
-    return await storing.apply(connection, new)
+    return await (shadowing.apply if kind is PolicyKind.RULES else storing.apply)(connection, new)
 
 
 def demand_any(kind: PolicyKind, stored: list[PolicyVersion]) -> list[PolicyVersion]:
@@ -68,6 +68,10 @@ _NOTHING = {
     PolicyKind.JOURNEYS: (
         "no journeys are defined yet; begin with a set: waymark journeys apply retail",
         "아직 정의된 여정이 없습니다. 기본 정의로 시작하세요: waymark journeys apply retail",
+    ),
+    PolicyKind.SHADOW: (
+        "nothing has been in the shadow yet: waymark rules apply FILE --shadow",
+        "아직 그림자로 시험한 규칙이 없습니다: waymark rules apply FILE --shadow",
     ),
     PolicyKind.IDENTITY: (
         "the policy of identity that ships is in force; no other was applied: waymark identity show",

@@ -22,6 +22,7 @@ from tests.faults.lab import Lab
 from tests.faults.log_reading import LogReader, Stood
 from tests.faults.observed import Observed, observe, read_deliveries, read_progress
 from tests.faults.producing import Ledger, produce
+from tests.faults.shadowed import put_in_shadow, read_shadow, shadow
 from tests.faults.sink import Sink
 from tests.faults.workload import Workload, make
 from tests.faults.written import Written, sort
@@ -132,6 +133,8 @@ async def _set(lab: Lab, engines: Engines, seed: int, course: Course) -> Scene:
     sink = await lab.stack.enter_async_context(Sink())
     if fleet.alerts:
         await sink.subscribe(fleet.alerts[0].address, engines.database)
+    if fleet.workers:
+        await put_in_shadow(engines.database)
     lab.say(f"{len(fleet.all)} processes are ready")
     rng = Random(f"{seed} harm")
     return Scene(
@@ -176,6 +179,7 @@ async def _judge(
     observed = await observe(engines.database, engines.kafka.bootstrap)
     deliveries = await read_deliveries(engines.database)
     progress = await read_progress(engines.database, engines.kafka.bootstrap)
+    tried = await read_shadow(engines.database)
     logged = read_logs(fleet)
     checks: list[Check] = []
     if ledger is None:
@@ -188,6 +192,8 @@ async def _judge(
     stored = len(observed.touchpoints)
     checks += check(expected, observed, ledger)
     checks.append(invariants.accounted(progress, stored, len(observed.dead_letters), written.repeats))
+    if fleet.workers:
+        checks.append(await asyncio.to_thread(shadow, list(written.touchpoints.values()), tried))
     if fleet.alerts:
         checks += invariants.webhooks(scene.sink, deliveries, course.webhook_repeats)
     checks += [invariants.footprint(scales), invariants.logs(logged, course.explains), _orderly(polite)]

@@ -58,8 +58,9 @@ async def journey_room(database: str) -> AsyncIterator[Room]:
             *(key.key_id, key.secret_hash),
         )
     await _journey_rows(Rows(pool))
+    first = storing.first_rules(rules_file.resolve_file(), file="")
     async with transaction(pool) as connection:
-        await storing.begin(connection, storing.first_rules(rules_file.resolve_file(), file=""), named=False)
+        await storing.begin(connection, first, named=False)
     app = build_journey(pool, ApiSettings.load({}), SystemClock(), CollectorRegistry(), desk=desk_over(pool))
     customers = ("phone:%2B821012345678", "cookie:ck-1", f"id:{named('caller')}", f"id:{named('visitor')}")
     journeys = tuple(str(named(name)) for name in ("billing", "later", "oldest", "gone"))

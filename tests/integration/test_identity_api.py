@@ -39,8 +39,9 @@ async def bench(database: str) -> AsyncIterator[JourneyBench]:
 async def start_worker(bench: JourneyBench) -> None:
     """Store what a worker stores when it starts: the first version of the rules."""
     own = WorkerSettings.load({})
+    first = storing.first_rules(rules_file.from_settings(own), file=own.rules)
     async with transaction(bench.pool) as connection:
-        await storing.begin(connection, storing.first_rules(rules_file.from_settings(own), file=own.rules), named=False)
+        await storing.begin(connection, first, named=False)
 
 
 @asynccontextmanager

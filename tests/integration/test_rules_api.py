@@ -169,6 +169,53 @@ async def test_before_any_worker_has_started(bench: JourneyBench, admin: httpx2.
     assert "changes" not in (await admin.post("/v1/rules/check", json={"text": STRICTER})).json()
 
 
+async def test_the_shadow_over_http(bench: JourneyBench, admin: httpx2.AsyncClient) -> None:
+    await start_worker(bench)
+    assert await told(admin, "/v1/rules/shadow") == {"rules": []}
+    shorter = "extends: default\nchange: {long_wait: {limits: [{gt: 30}]}}\n"
+    answer = await admin.post("/v1/rules/shadow", json={"text": shorter, "note": "too often?"})
+    assert answer.status_code == 200, answer.text
+    assert [(one["id"], one["differs"]) for one in answer.json()["rules"]] == [("long_wait", ["limits"])]
+    later = datetime.fromisoformat(answer.json()["rules"][0]["since"]) + timedelta(milliseconds=1)
+    bench.log.append(0, touchpoint("a", wait_s=60, occurred_at=later, received_at=later), later)
+    await bench.apply()
+    shown = await told(admin, "/v1/rules/shadow")
+    [rule] = shown["rules"]
+    assert [rule[name] for name in ("found", "in_force", "new", "gone")] == [1, 0, 1, 0]
+    assert [(one["anchor"], one["in_shadow"]) for one in rule["examples"]] == [("a", True)]
+    assert (await told(admin, "/v1/rules/shadow", examples=0))["rules"][0]["examples"] == []
+    assert (shown["note"], (await told(admin, "/v1/rules"))["version"]) == ("too often?", 1)
+
+    answer = await admin.post("/v1/rules/shadow/apply", json={"note": "it helps"})
+    assert (answer.json()["version"], answer.json()["changes"]["changed"]) == (2, {"long_wait": ["limits"]})
+    assert await told(admin, "/v1/rules/shadow") == {"rules": []}
+    assert await bench.value("SELECT count(*) FROM journey.shadow_frictions") == 0
+
+
+async def test_what_cannot_be_tried_is_refused(bench: JourneyBench, admin: httpx2.AsyncClient) -> None:
+    await start_worker(bench)
+    for path, body, status, code in (
+        ("/v1/rules/shadow/end", {"note": "why"}, 404, "nothing_to_try"),
+        ("/v1/rules/shadow/apply", {"note": "why"}, 404, "nothing_to_try"),
+        ("/v1/rules/shadow", {"text": "extends: default", "note": "why"}, 404, "nothing_to_try"),
+        ("/v1/rules/shadow", {"text": MISSPELT, "note": "why"}, 422, "rules_unsound"),
+        ("/v1/rules/shadow", {"text": STRICTER}, 422, "invalid_request"),
+    ):
+        answer = await admin.post(path, json=body)
+        assert (answer.status_code, answer.json()["code"]) == (status, code)
+    await admin.post("/v1/rules/shadow", json={"text": STRICTER, "note": "once more"})
+    assert (await admin.post("/v1/rules/shadow/end", json={"note": "no"})).json() == {"rules": []}
+    async with caller(bench, KeyKind.AGENT) as agent:
+        for path, body in (
+            ("/v1/rules/shadow", {"text": STRICTER, "note": "why"}),
+            ("/v1/rules/shadow/apply", {"note": "why"}),
+            ("/v1/rules/shadow/end", {"note": "why"}),
+        ):
+            answer = await agent.post(path, json=body)
+            assert (answer.status_code, answer.json()["code"]) == (403, "admin_needed")
+        assert await told(agent, "/v1/rules/shadow") == {"rules": []}
+
+
 async def test_why_a_rule_fires_or_not(bench: JourneyBench, admin: httpx2.AsyncClient) -> None:
     await start_worker(bench)
     bench.log.append(0, touchpoint("first", 0, reason="billing"))

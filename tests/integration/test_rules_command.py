@@ -81,6 +81,40 @@ def test_an_analyst_checks_applies_looks_and_goes_back() -> None:
     assert [one["version"] for one in told("history")["versions"]] == [3, 2, 1]
 
 
+def test_an_analyst_tries_in_the_shadow_and_then_puts_it_in_force() -> None:
+    said("apply", "default")
+    assert "nothing is in the shadow" in said("shadow")
+    assert "there is nothing to try" in str(refused("apply", "default", "--shadow"))
+    tried = told("apply", "mine.yaml", "--shadow", "--note", "too often?", "--author", "kim")["shadow"]
+    assert (tried["note"], tried["author"]) == ("too often?", "kim")
+    assert [(rule["id"], rule["differs"], rule["is_new"]) for rule in tried["rules"]] == [
+        ("long_wait", ["limits", "version"], False),
+        ("errors_in_a_row", [], True),
+    ]
+    assert {rule["found"] for rule in tried["rules"]} == {0}
+    assert told("list")["version"] == 1
+    assert told("list")["shadow"] == told("shadow")["shadow"] == tried
+    assert "long_wait" in said("list").partition("in the shadow")[2]
+    assert said("shadow").startswith("in the shadow: version 2")
+    now = told("apply", "--from-shadow")
+    assert (now["version"], now["note"], now["changes"]["new"]) == (2, "too often?", ["errors_in_a_row"])
+    assert (said("show"), told("list")["shadow"]) == (MINE, None)
+    assert "nothing to try" in str(refused("apply", "--from-shadow"))
+
+
+def test_the_shadow_ends_without_a_trace_in_what_is_in_force() -> None:
+    said("apply", "default")
+    said("apply", "mine.yaml", "--shadow")
+    assert "nothing is in the shadow" in said("shadow", "--end", "--note", "too noisy")
+    assert told("list")["version"] == 1
+    assert "nothing to try" in str(refused("shadow", "--end"))
+
+
+@pytest.mark.parametrize("words", [("--shadow",), ("mine.yaml", "--from-shadow"), ("--version", "1", "--shadow")])
+def test_what_to_apply_is_said_in_one_way(words: tuple[str, ...]) -> None:
+    assert refused("apply", *words).exit_code == 2
+
+
 def test_applying_what_is_in_force_changes_nothing_and_says_so() -> None:
     said("apply", "mine.yaml")
     assert told("apply", "mine.yaml")["applied"] is False

@@ -11,7 +11,7 @@ from typing import TypeVar
 from tests.oracle.facts import Fact, Json, Key, fact
 from tests.oracle.identity import Identifier
 from tests.oracle.journeys import journeys
-from tests.oracle.shipped_rules import RULES, Found, Rule, find, history
+from tests.oracle.shipped_rules import RULES, Found, Rule, find, history, name_of
 from tests.oracle.whose import Person, owners
 
 T = TypeVar("T")
@@ -79,3 +79,26 @@ def _grouped(pairs: Iterable[tuple[T, int]]) -> list[frozenset[T]]:
     for one, group in pairs:
         found.setdefault(group, set()).add(one)
     return [frozenset(members) for members in found.values()]
+
+
+def expect_shadow(
+    documents: Sequence[Json], tried: Sequence[Rule], rules: Sequence[Rule], since: int
+) -> dict[str, tuple[bool, bool]]:
+    """Work out what the shadow must hold: whether `tried` finds each friction, and whether `rules` in force do.
+
+    Counted is what is named by a touchpoint that the broker appended at `since` (microseconds) or later: the first of
+    its call, or the touchpoint itself. `rules` are those that `tried` are other wordings of.
+    """
+    first: dict[Key, int] = {}
+    for one in map(fact, documents):
+        call = (one.key[0], str(one.get("interaction_id"))) if one.get("interaction_id") else one.key
+        first[call] = min(one.received, first.get(call, one.received))
+
+    def counted(found: Found) -> bool:
+        anchor = found.anchor
+        call = (anchor.key[0], str(anchor.get("interaction_id")))
+        return first[call if found.id == name_of(found.rule, anchor, call=True) else anchor.key] >= since
+
+    shadow = {name for name, found in expect(documents, tried).frictions.items() if counted(found)}
+    force = {name for name, found in expect(documents, rules).frictions.items() if counted(found)}
+    return {name: (name in shadow, name in force) for name in shadow | force}

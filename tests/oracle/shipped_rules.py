@@ -77,12 +77,11 @@ def _level_at(customer: History, anchor: Fact) -> str | None:
 def _named(rule: str, severity: str, anchor: Contact | Fact, evidence: list[Fact], *, call: bool = False) -> Found:
     """A finding; `call` names it after the interaction of a touchpoint."""
     first = anchor.first if isinstance(anchor, Contact) else anchor
-    interaction = anchor.interaction if call or isinstance(anchor, Contact) else None
-    parts = ("t", first.key[1]) if interaction is None else ("i", interaction[1])
+    by_call = (call or isinstance(anchor, Contact)) and anchor.interaction is not None
     refs = anchor.refs if isinstance(anchor, Contact) else (first.get("refs") or {})
     reason = anchor.reason if isinstance(anchor, Contact) else first.get("reason")
     return Found(
-        id=str(uuid5(NAMESPACE, "\x1f".join((rule, first.key[0], *parts)))),
+        id=name_of(rule, first, call=by_call),
         rule=rule,
         severity=severity,
         anchor=first,
@@ -93,7 +92,13 @@ def _named(rule: str, severity: str, anchor: Contact | Fact, evidence: list[Fact
     )
 
 
-def _repeat_contact(rule: str, severity: str, window: int) -> Callable[[History], Iterator[Found]]:
+def name_of(rule: str, first: Fact, *, call: bool) -> str:
+    """The id of a friction: of the rule and the touchpoint that it hangs on, or with `call` of its interaction."""
+    parts = ("i", str(first.get("interaction_id"))) if call else ("t", first.key[1])
+    return str(uuid5(NAMESPACE, "\x1f".join((rule, first.key[0], *parts))))
+
+
+def repeat_contact(rule: str, severity: str, window: int) -> Callable[[History], Iterator[Found]]:
     def look(customer: History) -> Iterator[Found]:
         for place, again in enumerate(customer.contacts):
             earlier = [
@@ -262,8 +267,8 @@ def _orders(one: Fact, start: Fact) -> bool:
 
 
 RULES: Final[tuple[Rule, ...]] = (
-    _repeat_contact("repeat_contact_24h", "high", DAY),
-    _repeat_contact("repeat_contact_7d", "medium", 7 * DAY),
+    repeat_contact("repeat_contact_24h", "high", DAY),
+    repeat_contact("repeat_contact_7d", "medium", 7 * DAY),
     _fcr_failed,
     _case_reopened,
     _transfers,

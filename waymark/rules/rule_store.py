@@ -8,10 +8,13 @@ from services.journey.domain.rules.book import Rulebook
 from services.journey.domain.rules.edition import UnknownRule
 from services.journey.rulebook import rules_file, stored_rules
 from services.journey.rulebook.rules_file import ResolvedRules, RulesRefusedError
-from services.journey.versions import rule_changes, rule_listing, storing
+from services.journey.store import shadow_rows
+from services.journey.versions import rule_changes, rule_listing, shadow_listing, shadowing, storing
 from services.journey.versions.policy_table import PolicyKind, PolicyVersion
 from services.journey.versions.rule_changes import RuleChanges
 from services.journey.versions.rule_listing import RulesListing
+from services.journey.versions.shadow_listing import ShadowListing
+from services.journey.versions.shadowing import NothingToTryError
 from services.journey.versions.storing import PolicyApplication
 from services.runtime.postgres.pools import Connection
 from waymark import policy_versions
@@ -19,6 +22,10 @@ from waymark.console import CommandError, say
 
 DEFAULT = "default"
 """The word for the rules that come with this release, in place of a file."""
+
+
+EXAMPLES = 5
+"""Frictions that only one side has, of each rule in the shadow."""
 
 
 def resolve(name: str) -> ResolvedRules:
@@ -47,14 +54,60 @@ def apply_again(number: int, *, by: str, note: str) -> tuple[PolicyApplication, 
     return _apply(lambda connection: policy_versions.put_again(connection, PolicyKind.RULES, number, by, note))
 
 
+def try_in_shadow(resolved: ResolvedRules, *, by: str, note: str) -> PolicyVersion:
+    """Put what a file changes into the shadow; raise `CommandError` if it changes nothing that can be tried."""
+    return _shadow(lambda connection: shadowing.try_rules(connection, resolved, author=by, note=note)).version
+
+
+def apply_from_shadow(*, by: str, note: str) -> tuple[PolicyApplication, RuleChanges]:
+    """Put the file whose rules are in the shadow in force; raise `CommandError` if nothing is there."""
+    applied = _shadow(lambda connection: shadowing.put_in_force(connection, author=by, note=note))
+    before = applied.before
+    return applied, rule_changes.compare(before.document if before else None, applied.version.document)
+
+
+def end_shadow(*, by: str, note: str) -> PolicyVersion:
+    """Take everything out of the shadow; raise `CommandError` if nothing is there."""
+    return _shadow(lambda connection: shadowing.end(connection, author=by, note=note)).version
+
+
+def _shadow(work: Callable[[Connection], Awaitable[PolicyApplication]]) -> PolicyApplication:
+    try:
+        applied = policy_versions.run(work)
+    except NothingToTryError as error:
+        raise CommandError(
+            say(
+                "there is nothing to try: the file switches on and changes nothing, or nothing is in the shadow",
+                "시험할 규칙이 없습니다. 파일이 바꾸거나 켜는 것이 없거나, 그림자에 규칙이 없습니다",
+            )
+        ) from error
+    _forget_what_is_over()
+    return applied
+
+
+def _forget_what_is_over() -> None:
+    """Remove what trials found that are over: after the change, so that no worker waits for it."""
+
+    async def forget(connection: Connection) -> None:
+        await shadow_rows.forget(connection, await shadow_listing.numbers(connection))
+
+    policy_versions.run(forget)
+
+
+def shadow() -> ShadowListing | None:
+    """Return what is in the shadow, None if nothing is."""
+    return policy_versions.run(lambda connection: shadow_listing.read(connection, EXAMPLES))
+
+
 def _apply(work: Callable[[Connection], Awaitable[PolicyApplication]]) -> tuple[PolicyApplication, RuleChanges]:
     applied = policy_versions.run(work)
+    _forget_what_is_over()
     before = applied.before
     return applied, rule_changes.compare(before.document if before else None, applied.version.document)
 
 
 async def _file(connection: Connection, resolved: ResolvedRules, by: str, note: str) -> PolicyApplication:
-    return await storing.apply(connection, storing.of_rules(resolved, author=by, note=note))
+    return await shadowing.apply(connection, storing.of_rules(resolved, author=by, note=note))
 
 
 def rules_in_force() -> Rulebook:

@@ -7,7 +7,7 @@ import typer
 
 from waymark.console import CommandError, err, out, print_json, say
 from waymark.options import AsJson, examples
-from waymark.rules import backtest_command, explain_command, preceded_command, versions_command
+from waymark.rules import backtest_command, explain_command, preceded_command, shadow_command, versions_command
 from waymark.rules.rules_reading import load_rules, no_such_rule
 
 if TYPE_CHECKING:
@@ -51,6 +51,7 @@ def register(app: typer.Typer) -> None:
     explain_command.register(group)
     preceded_command.register(group)
     versions_command.register(group)
+    shadow_command.register(group)
     app.add_typer(group, name="rules", help=say("Rules of friction.", "불편을 찾는 규칙."))
 
 

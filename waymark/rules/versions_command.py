@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from services.journey.versions.rule_changes import RuleChanges
     from services.journey.versions.rule_listing import RuleListing
+    from services.journey.versions.storing import PolicyApplication
 
 File = Annotated[
     str, typer.Argument(metavar="FILE", help=say("A rules file, or `default`.", "규칙 파일 또는 default."))
@@ -25,6 +26,13 @@ Version = Annotated[int | None, typer.Option("--version", min=1, help=say("An ea
 Note = Annotated[str, typer.Option("--note", help=say("Why, for the history.", "이력에 남길 이유."))]
 Author = Annotated[
     str | None, typer.Option("--author", help=say("Who, for the history; else your user name.", "적용한 사람."))
+]
+Shadow = Annotated[
+    bool,
+    typer.Option("--shadow", help=say("Try what it changes; publish nothing of it.", "알리지 않고 시험만 합니다.")),
+]
+FromShadow = Annotated[
+    bool, typer.Option("--from-shadow", help=say("Put what is tried in force.", "시험 중인 규칙을 적용합니다."))
 ]
 RuleId = Annotated[
     str | None, typer.Argument(metavar="[ID]", help=say("A rule; without it, the whole file.", "규칙 이름."))
@@ -63,6 +71,8 @@ def register(group: typer.Typer) -> None:
             'waymark rules apply rules.yaml --note "stricter waits"',
             "waymark rules apply default",
             "waymark rules apply --version 3",
+            'waymark rules apply rules.yaml --shadow --note "does it ring too often?"',
+            "waymark rules apply --from-shadow",
         ),
     )(apply)
     group.command(
@@ -77,16 +87,25 @@ def register(group: typer.Typer) -> None:
 def list_(*, as_json: AsJson = False) -> None:
     """Show the rules in force."""
     from waymark import policy_versions
-    from waymark.rules import rule_store
+    from waymark.rules import rule_store, shadow_command
 
-    listing = rule_store.listing()
+    listing, tried = rule_store.listing(), rule_store.shadow()
     version, rules = listing.version, listing.rules
     shipped = rule_store.shipped_differs(version)
     if as_json:
-        print_json({**policy_versions.version_document(version), "rules": [_listed(one) for one in rules]})
+        print_json(
+            {
+                **policy_versions.version_document(version),
+                "rules": [_listed(one) for one in rules],
+                "shadow": shadow_command.document(tried),
+            }
+        )
         return
     out.print(policy_versions.headline(version), markup=False, highlight=False)
     _table(rules)
+    if tried is not None:
+        out.print()
+        shadow_command.show(tried)
     if shipped.new:
         err.print(
             say(
@@ -148,27 +167,46 @@ def apply(
     file: MaybeFile = None,
     *,
     version: Version = None,
+    shadow: Shadow = False,
+    from_shadow: FromShadow = False,
     note: Note = "",
     author: Author = None,
     as_json: AsJson = False,
 ) -> None:
-    """Put a file, or an earlier version, in force."""
+    """Put a file, an earlier version, or what is in the shadow, in force; or a file into the shadow."""
     from waymark import policy_versions
-    from waymark.rules import rule_store
+    from waymark.rules import rule_store, shadow_command
 
-    if (file is None) == (version is None):
+    if sum((file is not None, version is not None, from_shadow)) != 1 or (shadow and file is None):
         raise CommandError(
-            say("give a rules file, or --version", "규칙 파일이나 --version 중 하나를 주세요"), exit_code=2
+            say(
+                "give a rules file (with --shadow to try it), or --version, or --from-shadow",
+                "규칙 파일(시험만 하려면 --shadow), --version, --from-shadow 중 하나를 주세요",
+            ),
+            exit_code=2,
         )
     by = author or user_name()
-    if file is not None:
+    if shadow:
+        rule_store.try_in_shadow(rule_store.read_file(file or ""), by=by, note=note)
+        shadow_command.tell(rule_store.shadow(), as_json=as_json)
+        return
+    if from_shadow:
+        applied, changes = rule_store.apply_from_shadow(by=by, note=note)
+    elif file is not None:
         applied, changes = rule_store.apply(rule_store.read_file(file), by=by, note=note)
     else:
         applied, changes = rule_store.apply_again(version or 1, by=by, note=note)
     now = applied.version
     if as_json:
         print_json({**policy_versions.version_document(now), "applied": applied.is_new, "changes": _changes(changes)})
-        return
+    else:
+        _tell(applied, changes)
+
+
+def _tell(applied: "PolicyApplication", changes: "RuleChanges") -> None:
+    from waymark import policy_versions
+
+    now = applied.version
     if not applied.is_new:
         said = say("nothing changes:", "바뀌는 것이 없습니다:")
         out.print(f"{said} {policy_versions.headline(now)}", markup=False, highlight=False)

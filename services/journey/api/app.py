@@ -30,7 +30,7 @@ from services.journey.api.resources import (
     stream_resource,
 )
 from services.journey.api.resources.access import ReadApi
-from services.journey.api.rules import explanation_resource, rule_resource
+from services.journey.api.rules import explanation_resource, rule_resource, shadow_resource
 from services.journey.live.live_changes import LiveChanges
 from services.journey.past.past_reading import PastReader
 from services.journey.read.aggregates.funnel_reading import FunnelReader
@@ -115,6 +115,7 @@ def build(pool: Pool, settings: ApiSettings, clock: Clock, registry: CollectorRe
         stream_resource,
         identity_resource,
         policy_resource,
+        shadow_resource,
         rule_resource,
         explanation_resource,
         customer_resource,

@@ -32,6 +32,7 @@ class ReadRefusal(StrEnum):
     IDENTITY_VERSION_UNKNOWN = "identity_version_unknown"
     REHEARSAL_BUSY = "rehearsal_busy"
     REHEARSAL_TOO_LARGE = "rehearsal_too_large"
+    NOTHING_TO_TRY = "nothing_to_try"
     IDENTIFIER_MALFORMED = "identifier_malformed"
     IDENTIFIER_BLOCKED = "identifier_blocked"
     CUSTOMER_UNKNOWN = "customer_unknown"
@@ -145,6 +146,11 @@ _SAID: Final = {
         en="More touchpoints are stored than are tried over HTTP. Use `waymark identity simulate --policy FILE`.",
         ko="저장된 접점이 HTTP로 시험할 수 있는 수를 넘습니다. "
         "`waymark identity simulate --policy FILE`을 사용해 주세요.",
+    ),
+    ReadRefusal.NOTHING_TO_TRY: _Said(
+        status=404,
+        en="There is nothing to try: the file neither changes nor switches on any rule, or nothing is in the shadow.",
+        ko="시험할 규칙이 없습니다. 파일이 바꾸거나 켜는 규칙이 없거나, 그림자에 규칙이 없습니다.",
     ),
     ReadRefusal.IDENTIFIER_MALFORMED: _Said(
         status=400,

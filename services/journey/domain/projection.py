@@ -16,8 +16,9 @@ from services.journey.domain.friction import RuleFinding
 from services.journey.domain.history import CustomerHistory
 from services.journey.domain.journey import JourneyPolicy, JourneyProgress, JourneySegment, segment
 from services.journey.domain.names import TimerId
-from services.journey.domain.rules.book import Rulebook
+from services.journey.domain.rules.book import Rulebook, RuleEvaluation
 from services.journey.domain.rules.rule import RuleFailure
+from services.journey.domain.shadow import NOTHING_TRIED, ShadowBook
 from services.journey.domain.timer import Timer
 from services.journey.domain.touchpoint import RecordedTouchpoint
 
@@ -29,12 +30,16 @@ class ProjectionPolicy(msgspec.Struct, frozen=True, kw_only=True):
     journeys: JourneyPolicy = JourneyPolicy()
 
 
+NOTHING_SAID = RuleEvaluation([], [], [])
+
+
 class Projection(msgspec.Struct, frozen=True, gc=False):
     """The state of one customer, computed from the touchpoints.
 
     `history` holds the touchpoints that count: in order, each once, without late ones. `timers` are those that should
     be waiting: they have not fired and their follow-up is missing. `failures` name the rules that raised; what those
     would find is unknown. `passages` are the defined journeys, each with the number of the journey it was entered in.
+    `tried` is what the rules in the shadow say; its timers are among `timers`.
     """
 
     history: list[RecordedTouchpoint]
@@ -43,6 +48,7 @@ class Projection(msgspec.Struct, frozen=True, gc=False):
     timers: list[Timer]
     failures: list[RuleFailure]
     passages: Sequence[tuple[int, Passage]] = ()
+    tried: RuleEvaluation = NOTHING_SAID
 
     def progress(self) -> dict[int, tuple[JourneyProgress, ...]]:
         """Return what each journey, by its number, tells of the defined journeys that were entered in it."""
@@ -65,14 +71,16 @@ def project(
     rulebook: Rulebook,
     policy: ProjectionPolicy,
     definitions: DefinitionBook = NO_DEFINITIONS,
+    shadow: ShadowBook = NOTHING_TRIED,
 ) -> Projection:
     """Return the projection of one customer from `history`, in any order; `fired` are the timers that have fired."""
     index = CustomerHistory(history, policy.contacts, fired)
     journeys = segment(index, policy.journeys)
     said = rulebook.evaluate(index)
     passages = definitions.follow(index, fired)
-    timers = said.timers + [timer for passage in passages for timer in passage.waiting]
-    return Projection(index.recorded, journeys, said.findings, timers, said.failures, _entered(index, passages))
+    tried = shadow.evaluate(index) if shadow else NOTHING_SAID
+    timers = said.timers + [timer for passage in passages for timer in passage.waiting] + tried.timers
+    return Projection(index.recorded, journeys, said.findings, timers, said.failures, _entered(index, passages), tried)
 
 
 def _entered(index: CustomerHistory, passages: Sequence[Passage]) -> list[tuple[int, Passage]]:

@@ -16,6 +16,7 @@ import msgspec
 from services.journey.domain.comparison.aftermath import placed, stored_after
 from services.journey.domain.comparison.changes import ComparisonContext, StoredCustomer, diff
 from services.journey.domain.comparison.memory import history_bytes
+from services.journey.domain.comparison.shadow_changes import StoredShadowFriction
 from services.journey.domain.friction import StoredFriction, decode
 from services.journey.domain.funnels import FunnelPassage
 from services.journey.domain.journey import StoredJourney
@@ -26,7 +27,7 @@ from services.journey.domain.touchpoint import RecordedTouchpoint, TouchpointKey
 from services.journey.renew.customer_update import CustomerComparison, CustomerUpdate
 from services.journey.renew.kept_customers import KeptCustomer, KeptCustomers
 from services.journey.renew.writer import CustomerWriter, WriteCounts
-from services.journey.store import customers, frictions, journeys, passages, timer_rows, touchpoints
+from services.journey.store import customers, frictions, journeys, passages, shadow_rows, timer_rows, touchpoints
 from services.journey.versions.in_force import HeldPolicies, PolicySource
 from services.runtime.postgres.pools import Connection
 from services.runtime.process.tasks import run_beside
@@ -62,10 +63,11 @@ class _Kept:
     journeys: Mapping[UUID, Sequence[StoredJourney]]
     timers: Mapping[UUID, Sequence[StoredTimer]]
     passages: Mapping[UUID, Sequence[FunnelPassage]]
+    shadow: Mapping[UUID, Sequence[StoredShadowFriction]]
     remembered: Mapping[UUID, KeptCustomer]
 
 
-_NOTHING = _Kept(histories={}, journeys={}, frictions={}, timers={}, passages={}, remembered={})
+_NOTHING = _Kept(histories={}, journeys={}, frictions={}, timers={}, passages={}, shadow={}, remembered={})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,9 +124,14 @@ class CustomerRenewer:
                 turn_ends = loop.time() + TURN_S
             recorded, stored = self._combine(customer, updates[customer], kept)
             projection = project(
-                recorded, fired=stored.fired, rulebook=held.rulebook, policy=self.policy, definitions=held.definitions
+                recorded,
+                fired=stored.fired,
+                rulebook=held.rulebook,
+                policy=self.policy,
+                definitions=held.definitions,
+                shadow=held.shadow,
             )
-            changes = diff(projection, stored, held.rulebook, self._context(customer, held.now))
+            changes = diff(projection, stored, held.rulebook, self._context(customer, held.now), held.shadow)
             comparisons.append(CustomerComparison(customer, updates[customer], projection, stored, changes))
         return comparisons
 
@@ -151,6 +158,7 @@ class CustomerRenewer:
             journeys=journeys,
             timers=kept.timers.get(customer, ()),
             passages=[passage for one in (customer, *update.absorbed) for passage in kept.passages.get(one, ())],
+            shadow=[row for one in (customer, *update.absorbed) for row in kept.shadow.get(one, ())],
             truncated=truncated,
         )
 
@@ -220,6 +228,7 @@ class _Session:
             frictions=await frictions.load(self.connection, {**since, **absorbed}),
             timers=await timer_rows.load(self.connection, since),
             passages=await passages.load(self.connection, {**since, **absorbed}) if self.held.definitions.known else {},
+            shadow=await shadow_rows.load(self.connection, {**since, **absorbed}, self.held.shadow.numbers),
             remembered=remembered,
         )
 
@@ -244,7 +253,7 @@ class _Session:
         """Return whether it is known what is stored of the customer now, and worth to be remembered."""
         return (
             one.update.is_plain
-            and not one.projection.failures
+            and not (one.projection.failures or one.projection.tried.failures)
             and one.customer_id not in self.written.outdone
             and self.renewer.kept.is_worth(len(one.projection.history))
         )

@@ -25,7 +25,16 @@ from services.journey.renew import contested_changes, publication
 from services.journey.renew.contested_changes import ContestedChange
 from services.journey.renew.customer_update import CustomerComparison
 from services.journey.renew.kept_customers import KeptCustomer
-from services.journey.store import customers, frictions, journeys, passages, path_rows, timer_rows, touchpoints
+from services.journey.store import (
+    customers,
+    frictions,
+    journeys,
+    passages,
+    path_rows,
+    shadow_rows,
+    timer_rows,
+    touchpoints,
+)
 from services.journey.store.customers import CustomerNoteRow
 from services.journey.store.frictions import FrictionRow, RuleFailureRow
 from services.journey.store.journeys import JourneyRow, RetiredJourney
@@ -72,6 +81,7 @@ class CustomerWriter:
         await _write_failures(connection, comparisons, written)
         await _write_paths(connection, comparisons)
         await _write_passages(connection, comparisons)
+        await _write_shadow(connection, comparisons)
         if outgoing := [*(records if self.publish_journeys else ()), *changed]:
             await outbox_rows.add(connection, outgoing)
             written.outgoing += len(outgoing)
@@ -244,10 +254,20 @@ async def _write_failures(
             rule=failed.rule, rule_version=failed.rule_version, customer_id=one.customer_id, error=failed.error
         )
         for one in comparisons
-        for failed in one.projection.failures
+        for failed in (*one.projection.failures, *one.projection.tried.failures)
     ]
     written.failures.update(failure.rule for failure in failures)
     await frictions.note_failures(connection, [one.customer_id for one in comparisons], failures)
+
+
+async def _write_shadow(connection: Connection, comparisons: Sequence[CustomerComparison]) -> None:
+    """Remove before writing: what an absorbed customer had is written for the survivor."""
+    gone = [row for one in comparisons for row in one.changes.shadow.gone]
+    written = [row for one in comparisons for row in one.changes.shadow.written]
+    if gone:
+        await shadow_rows.remove(connection, gone)
+    if written:
+        await shadow_rows.write(connection, written)
 
 
 async def _write_paths(connection: Connection, comparisons: Sequence[CustomerComparison]) -> None:

@@ -20,6 +20,18 @@ class StoredRules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     rules: list[dict[str, Any]]
 
 
+class StoredShadow(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is stored of a version of the shadow: a whole rules file, and the ids of the rules that are tried."""
+
+    rules: list[dict[str, Any]]
+    shadowed: list[str]
+
+    @property
+    def tried(self) -> list[dict[str, Any]]:
+        """The rules that are in the shadow."""
+        return [rule for rule in self.rules if rule["id"] in self.shadowed]
+
+
 class _Named(msgspec.Struct):
     id: str
     version: int = 1
@@ -28,6 +40,7 @@ class _Named(msgspec.Struct):
 
 _ENCODER = msgspec.json.Encoder(order="sorted")
 _DECODER = msgspec.json.Decoder(StoredRules)
+_SHADOW_DECODER = msgspec.json.Decoder(StoredShadow)
 
 
 def encode(rules: Sequence[dict[str, Any]]) -> bytes:
@@ -42,6 +55,22 @@ def decode(document: bytes) -> tuple[AnyRule | UnknownRule, ...]:
         msgspec.ValidationError, msgspec.DecodeError: nothing of it can be read.
     """
     found = (_rule(raw) for raw in _DECODER.decode(document).rules)
+    return tuple(rule for rule in found if rule is not None)
+
+
+def encode_shadow(shadow: StoredShadow) -> bytes:
+    """Return a version of the shadow as it is stored."""
+    return _ENCODER.encode(shadow)
+
+
+def read_shadow(document: bytes) -> StoredShadow:
+    """Return a stored version of the shadow; raises as `decode` does."""
+    return _SHADOW_DECODER.decode(document)
+
+
+def decode_shadow(document: bytes) -> tuple[AnyRule | UnknownRule, ...]:
+    """Return the rules in the shadow in a stored version; raises as `decode` does."""
+    found = (_rule(raw) for raw in read_shadow(document).tried)
     return tuple(rule for rule in found if rule is not None)
 
 

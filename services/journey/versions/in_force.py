@@ -14,6 +14,7 @@ from services.journey.domain.identity.identity_book import IdentityBook, Identit
 from services.journey.domain.projection import NO_DEFINITIONS
 from services.journey.domain.rules.book import Rulebook
 from services.journey.domain.rules.edition import RulesVersion
+from services.journey.domain.shadow import NOTHING_TRIED, ShadowBook, ShadowVersion
 from services.journey.rulebook import definitions_file, identity_file, stored_rules
 from services.journey.versions import policy_table
 from services.journey.versions.policy_table import PolicyKind, PolicyVersion
@@ -22,7 +23,7 @@ from services.runtime.telemetry.logs import get_logger
 
 _log = get_logger(__name__)
 
-KINDS = (PolicyKind.RULES, PolicyKind.JOURNEYS, PolicyKind.IDENTITY)
+KINDS = (PolicyKind.RULES, PolicyKind.JOURNEYS, PolicyKind.IDENTITY, PolicyKind.SHADOW)
 """The kinds that a worker reads."""
 
 
@@ -38,6 +39,7 @@ class HeldPolicies:
     rulebook: Rulebook
     definitions: DefinitionBook = NO_DEFINITIONS
     identity: IdentityBook = field(default_factory=identity_file.shipped_book)
+    shadow: ShadowBook = NOTHING_TRIED
 
 
 class PolicySource(Protocol):
@@ -125,11 +127,15 @@ class PolicyCache:
         self._identity = _KindCache[IdentityBook, IdentityVersion](
             PolicyKind.IDENTITY, _identity, IdentityBook, lambda _: ()
         )
+        self._shadow = _KindCache[ShadowBook, ShadowVersion](
+            PolicyKind.SHADOW, _tried, ShadowBook, lambda book: book.unknown
+        )
 
     @property
     def states(self) -> list[PolicyState]:
         """What is known of each kind of which a version is stored."""
-        return [one.state for one in (self._rules, self._journeys, self._identity) if one.state is not None]
+        kinds = (self._rules, self._journeys, self._identity, self._shadow)
+        return [one.state for one in kinds if one.state is not None]
 
     async def hold(self, connection: Connection) -> HeldPolicies:
         """Return the policies of this transaction.
@@ -173,16 +179,19 @@ class PolicyCache:
             rulebook=self._rules.book,
             definitions=self._journeys.book or NO_DEFINITIONS,
             identity=self._identity.book or identity_file.shipped_book(),
+            shadow=self._shadow.book or NOTHING_TRIED,
         )
 
     async def _refresh(self, connection: Connection, latest: tuple[int, ...]) -> None:
-        rules, journeys, identity = latest
+        rules, journeys, identity, shadow = latest
         if await self._rules.refresh(connection, rules):
             self._tell(self._rules.state)
         if await self._journeys.refresh(connection, journeys):
             self._tell(self._journeys.state)
         if await self._identity.refresh(connection, identity):
             self._tell(self._identity.state)
+        if await self._shadow.refresh(connection, shadow):
+            self._tell(self._shadow.state)
 
     def _tell(self, state: PolicyState | None) -> None:
         if state is not None and self._changed is not None:
@@ -203,3 +212,8 @@ def _journeys(row: PolicyVersion) -> DefinitionsVersion:
 
 def _identity(row: PolicyVersion) -> IdentityVersion:
     return identity_file.decode(row.document).version(row.in_force_from)
+
+
+def _tried(row: PolicyVersion) -> ShadowVersion:
+    rules = stored_rules.decode_shadow(row.document)
+    return ShadowVersion(number=row.version, in_force_from=row.in_force_from, rules=rules)

@@ -24,6 +24,7 @@ class PolicyKind(StrEnum):
     RULES = "rules"
     JOURNEYS = "journeys"
     IDENTITY = "identity"
+    SHADOW = "shadow"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,7 +21,7 @@ from services.journey.api.rules.rule_views import (
 )
 from services.journey.rulebook import stored_rules
 from services.journey.rulebook.rules_file import RulesRefusedError
-from services.journey.versions import rule_changes, rule_listing, storing
+from services.journey.versions import rule_changes, rule_listing, shadowing, storing
 from services.journey.versions.policy_table import NewPolicy, PolicyKind, PolicyVersion
 from services.runtime.http.fields import PlainText
 from services.runtime.postgres.pools import acquire, transaction
@@ -101,10 +101,8 @@ async def apply_rules(
         new = _again(await rule_reading.stored(api, asked.version, accept_language), actor, asked.note)
     desk = await opener.desk()
     async with transaction(desk.pool) as connection:
-        applied = await storing.apply(connection, new)
-    before = None if applied.before is None else applied.before.document
-    changes = rule_changes.compare(before if applied.is_new else applied.version.document, applied.version.document)
-    return AppliedRulesView.of_application(applied.version, changes, applied=applied.is_new)
+        applied = await shadowing.apply(connection, new)
+    return AppliedRulesView.of_applied(applied)
 
 
 def _again(version: PolicyVersion, actor: str, note: str) -> NewPolicy:

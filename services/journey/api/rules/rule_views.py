@@ -10,6 +10,7 @@ from services.journey.versions import rule_changes
 from services.journey.versions.policy_table import PolicyVersion
 from services.journey.versions.rule_changes import RuleChanges
 from services.journey.versions.rule_listing import RuleListing, RulesListing
+from services.journey.versions.storing import PolicyApplication
 from services.runtime.http.fields import PlainText
 
 MOST_CHARACTERS = 300_000
@@ -167,9 +168,12 @@ class AppliedRulesView(RulesVersionView):
     changes: RuleChangesView
 
     @classmethod
-    def of_application(cls, version: PolicyVersion, changes: RuleChanges, *, applied: bool) -> Self:
-        """Return the view of what came of applying."""
-        return cls(**_members(version), applied=applied, changes=RuleChangesView.of(changes))
+    def of_applied(cls, applied: PolicyApplication) -> Self:
+        """Return the view of what came of applying; the same rules again change nothing."""
+        now, before = applied.version, applied.before
+        was = now.document if not applied.is_new else None if before is None else before.document
+        changes = rule_changes.compare(was, now.document)
+        return cls(**_members(now), applied=applied.is_new, changes=RuleChangesView.of(changes))
 
 
 def history_of(versions: Sequence[PolicyVersion], limit: int) -> RulesHistoryView:

@@ -7,6 +7,7 @@ import msgspec
 
 from services.journey.domain.comparison.changes import CustomerChanges, StoredCustomer, TouchpointPlacement
 from services.journey.domain.comparison.revision import FrictionChange
+from services.journey.domain.comparison.shadow_changes import ShadowChanges, StoredShadowFriction
 from services.journey.domain.friction import StoredFriction, encode
 from services.journey.domain.funnels import FunnelPassage
 from services.journey.domain.journey import StoredJourney
@@ -39,6 +40,7 @@ def stored_after(stored: StoredCustomer, changes: CustomerChanges, now: datetime
         journeys=_journeys(stored, changes, now),
         timers=_timers(stored, changes),
         passages=_passages(stored, changes),
+        shadow=_shadow(stored, changes.shadow),
         truncated=stored.truncated,
     )
 
@@ -102,4 +104,14 @@ def _passages(stored: StoredCustomer, changes: CustomerChanges) -> Sequence[Funn
     rows.update((row.key, row) for row in changes.passages.written)
     for key in changes.passages.gone:
         rows.pop(key, None)
+    return list(rows.values())
+
+
+def _shadow(stored: StoredCustomer, changes: ShadowChanges) -> Sequence[StoredShadowFriction]:
+    if not changes:
+        return stored.shadow
+    rows = {(row.customer_id, row.key): row for row in stored.shadow}
+    for row in changes.gone:
+        rows.pop((row.customer_id, row.key), None)
+    rows.update(((row.customer_id, row.key), row) for row in changes.written)
     return list(rows.values())

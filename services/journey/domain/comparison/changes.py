@@ -15,6 +15,13 @@ from services.journey.domain.comparison.journey_ids import JourneyIdAssignment, 
 from services.journey.domain.comparison.passage_changes import PassageChanges, passage_changes
 from services.journey.domain.comparison.path_changes import hard_positions, path_changes
 from services.journey.domain.comparison.revision import STALE_AFTER, FrictionChange, RevisionContext, revise
+from services.journey.domain.comparison.shadow_changes import (
+    NO_CHANGES,
+    ShadowChanges,
+    ShadowContext,
+    StoredShadowFriction,
+    shadow_changes,
+)
 from services.journey.domain.friction import StoredFriction
 from services.journey.domain.funnels import FunnelPassage
 from services.journey.domain.journey import (
@@ -29,6 +36,7 @@ from services.journey.domain.names import CustomerId, JourneyId, TimerId
 from services.journey.domain.paths import StepCounts
 from services.journey.domain.projection import Projection
 from services.journey.domain.rules.book import Rulebook
+from services.journey.domain.shadow import NOTHING_TRIED, ShadowBook
 from services.journey.domain.timer import StoredTimer, Timer, TimerState
 from services.journey.domain.touchpoint import TouchpointKey
 
@@ -75,6 +83,7 @@ class StoredCustomer(msgspec.Struct, frozen=True, kw_only=True):
     journeys: Sequence[StoredJourney] = ()
     timers: Sequence[StoredTimer] = ()
     passages: Sequence[FunnelPassage] = ()
+    shadow: Sequence[StoredShadowFriction] = ()
     truncated: bool = False
 
     @property
@@ -107,6 +116,7 @@ class CustomerChanges(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     cancelled: Sequence[TimerId] = ()
     paths: StepCounts = msgspec.field(default_factory=StepCounts)
     passages: PassageChanges = msgspec.field(default_factory=PassageChanges)
+    shadow: ShadowChanges = NO_CHANGES
 
     def __bool__(self) -> bool:
         """Return whether there is anything to write."""
@@ -114,7 +124,11 @@ class CustomerChanges(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 def diff(
-    projection: Projection, stored: StoredCustomer, rulebook: Rulebook, moment: ComparisonContext
+    projection: Projection,
+    stored: StoredCustomer,
+    rulebook: Rulebook,
+    moment: ComparisonContext,
+    shadow: ShadowBook = NOTHING_TRIED,
 ) -> CustomerChanges:
     """Return the changes that turn `stored` into `projection`."""
     succession = assign_journey_ids(projection.history, projection.journeys, stored.journeys, moment.new_id)
@@ -145,7 +159,15 @@ def diff(
         cancelled=cancelled,
         paths=path_changes(projection, succession.ids, stored.journeys, hard, moment.now),
         passages=passage_changes(projection, stored.passages, truncated=stored.truncated),
+        shadow=_shadow_changes(projection, stored, shadow, moment),
     )
+
+
+def _shadow_changes(
+    projection: Projection, stored: StoredCustomer, shadow: ShadowBook, moment: ComparisonContext
+) -> ShadowChanges:
+    context = ShadowContext(customer_id=moment.customer_id, now=moment.now, truncated=stored.truncated)
+    return shadow_changes(projection, stored.shadow, shadow, context)
 
 
 def _is_older(journey: StoredJourney, projection: Projection) -> bool:
@@ -228,7 +250,7 @@ def _timers(projection: Projection, stored: StoredCustomer) -> tuple[list[Timer]
     if not kept:
         return armed, []
     wanted = {timer.id for timer in projection.timers}
-    failed = {failure.rule for failure in projection.failures}
+    failed = {failure.rule for failure in (*projection.failures, *projection.tried.failures)}
     looked_at = {one.touchpoint.key for one in projection.history} if stored.truncated else None
     cancelled = [
         timer.id

@@ -11,7 +11,7 @@ _TOUCHPOINT: Final = 1_300
 """Bytes of a touchpoint with its times and names, but without what differs most in length."""
 
 _IDENTIFIER: Final = 180
-_FRICTION, _JOURNEY, _TIMER, _PASSAGE = 800, 700, 500, 1_500
+_FRICTION, _JOURNEY, _TIMER, _PASSAGE, _SHADOW = 800, 700, 500, 1_500, 900
 
 
 def touchpoint_bytes(recorded: RecordedTouchpoint) -> int:
@@ -38,6 +38,7 @@ def stored_bytes(stored: StoredCustomer) -> int:
         + _JOURNEY * len(stored.journeys)
         + _TIMER * len(stored.timers)
         + _PASSAGE * len(stored.passages)
+        + _SHADOW * len(stored.shadow)
     )
 
 
