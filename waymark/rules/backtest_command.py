@@ -1,30 +1,12 @@
 """`waymark rules backtest`: what rules would have found in the stored customers, against what is in force."""
 
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import typer
 
 from waymark.console import print_json, say
 from waymark.options import AsJson, examples
 from waymark.rules.page_command import Rules, Since, Until, Workers, Zone, order_of, run_pages, window_of
-
-if TYPE_CHECKING:
-    from services.journey.domain.projection import ProjectionPolicy
-    from services.journey.domain.rules.book import Rulebook
-    from services.journey.trial.backtest import Backtest, BacktestWindow
-
-
-@dataclass(frozen=True, slots=True)
-class BacktestTask:
-    """Judge each page with a backtest."""
-
-    def judge(self, rulebook: "Rulebook", policy: "ProjectionPolicy", window: "BacktestWindow") -> "Backtest":
-        """Return the backtest that judges each page."""
-        from services.journey.trial.backtest import Backtest
-
-        return Backtest(rulebook, policy, window, time.perf_counter)
 
 
 def register(group: typer.Typer) -> None:
@@ -54,13 +36,15 @@ def backtest(
     as_json: AsJson = False,
 ) -> None:
     """Run the backtest, and show what it found."""
+    from services.journey.trial import backtest_document
+    from services.journey.trial.backtest import BacktestTask
     from waymark.rules import backtest_report
     from waymark.rules.rules_reading import rules_path
 
     window = window_of(since, until, zone)
-    order = order_of(BacktestTask(), rules_path(rules), window)
+    order = order_of(BacktestTask(time.perf_counter), rules_path(rules), window)
     tally, seconds = run_pages(order, workers)
     if as_json:
-        print_json(backtest_report.document(tally, seconds))
+        print_json(backtest_document.document(tally, seconds))
     else:
         backtest_report.show(tally, window, seconds)

@@ -13,7 +13,7 @@ from waymark.console import CommandError, err, say
 
 if TYPE_CHECKING:
     from services.journey.trial.backtest import BacktestWindow
-    from waymark.rules.page_run import PageOrder, PageTask, Tally
+    from services.journey.trial.page_run import PageOrder, PageTask, Tally
 
 T = TypeVar("T", bound="Tally")
 
@@ -71,9 +71,10 @@ def window_of(since: str, until: str, zone: str) -> "BacktestWindow":
 def order_of(task: "PageTask[T]", path: Path, window: "BacktestWindow") -> "PageOrder[T]":
     """Return the order to do `task` with the rules in the file at `path`, which can be used."""
     from services.journey.settings import WorkerSettings
+    from services.journey.trial.page_run import PageOrder
     from services.runtime.settings import SettingsError
     from waymark.console import settings_wrong
-    from waymark.rules.page_run import PageOrder
+    from waymark.rules.page_run import open_reading
     from waymark.target import find_target
 
     try:
@@ -84,6 +85,7 @@ def order_of(task: "PageTask[T]", path: Path, window: "BacktestWindow") -> "Page
     return PageOrder(
         task=task,
         url=target.postgres_direct or target.postgres,
+        open=open_reading,
         rules=path.read_text(encoding="utf-8"),
         name=path.name,
         window=window,
@@ -95,6 +97,7 @@ def run_pages(order: "PageOrder[T]", workers: int) -> "tuple[T, float]":
     """Carry out an order with a progress bar; `workers` 0 is one for each processor."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+    from services.journey.trial.page_run import default_workers
     from waymark.rules import page_run
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
@@ -105,7 +108,7 @@ def run_pages(order: "PageOrder[T]", workers: int) -> "tuple[T, float]":
             label = say(f"customers ({touchpoints:,} touchpoints)", f"고객 (접점 {touchpoints:,})")
             progress.update(shown, completed=done, total=whole, description=label)
 
-        return page_run.run(order, workers or page_run.default_workers(), told)
+        return page_run.run(order, workers or default_workers(), told)
 
 
 def duration_of(flag: str, text: str) -> timedelta:

@@ -1,9 +1,7 @@
 """`waymark rules preceded`: what came before a rule's frictions more often than before others."""
 
-from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -13,10 +11,7 @@ from waymark.options import AsJson, examples
 from waymark.rules.page_command import RuleId, Since, Until, Workers, Zone, duration_of, order_of, run_pages, window_of
 
 if TYPE_CHECKING:
-    from services.journey.domain.projection import ProjectionPolicy
-    from services.journey.domain.rules.book import Rulebook
-    from services.journey.trial.backtest import BacktestWindow
-    from services.journey.trial.precedence import Precedence, PrecedenceTally, PrecedingSign
+    from services.journey.trial.precedence import PrecedenceTally
 
 MOST_SHOWN = 20
 
@@ -29,20 +24,6 @@ RulesFile = Annotated[
 Within = Annotated[
     str, typer.Option("--within", metavar="TIME", help=say("How far to look back.", "얼마나 거슬러 볼지."))
 ]
-
-
-@dataclass(frozen=True, slots=True)
-class PrecedenceTask:
-    """Look back from the frictions of one rule."""
-
-    rule: str
-    within: timedelta
-
-    def judge(self, rulebook: "Rulebook", policy: "ProjectionPolicy", window: "BacktestWindow") -> "Precedence":
-        """Return who looks back from the frictions."""
-        from services.journey.trial.precedence import Precedence
-
-        return Precedence(rulebook, policy, window, self.rule, self.within)
 
 
 def register(group: typer.Typer) -> None:
@@ -74,6 +55,8 @@ def preceded(
     as_json: AsJson = False,
 ) -> None:
     """Look back, and show what was found."""
+    from services.journey.trial import precedence_document
+    from services.journey.trial.precedence import PrecedenceTask
     from waymark.rules.rules_reading import demand_rule, load_rules, rules_path
 
     path = rules_path("default" if rules is None else str(rules))
@@ -81,7 +64,7 @@ def preceded(
     task = PrecedenceTask(rule, duration_of("--within", within))
     tally, seconds = run_pages(order_of(task, path, window_of(since, until, zone)), workers)
     if as_json:
-        print_json(_document(rule, tally, seconds))
+        print_json(precedence_document.document(rule, tally, seconds))
     else:
         _show(rule, within, tally)
 
@@ -129,27 +112,3 @@ def _show(rule: str, within: str, tally: "PrecedenceTally") -> None:
         style="dim",
         highlight=False,
     )
-
-
-def _document(rule: str, tally: "PrecedenceTally", seconds: float) -> dict[str, Any]:
-    frictions, others = tally.looks()
-    return {
-        "rule": rule,
-        "frictions": frictions,
-        "others": others,
-        "signs": [_sign(one) for one in tally.signs()],
-        "customers": tally.judged,
-        "touchpoints": tally.read,
-        "seconds": round(seconds, 2),
-    }
-
-
-def _sign(one: "PrecedingSign") -> dict[str, Any]:
-    return {
-        "sign": one.sign,
-        "before_frictions": one.before_frictions,
-        "before_others": one.before_others,
-        "lift": one.lift,
-        "low": one.low,
-        "high": one.high,
-    }

@@ -51,6 +51,10 @@ class ApiSettings(Settings):
     heartbeat_s: float = Field(15.0, gt=0, description="Seconds between signs of life on the live streams.")
     stream_clients: int = Field(500, ge=1, description="Most clients of the live streams in this process.")
     stream_queue: int = Field(256, ge=1, description="Events that a client may be behind before it is disconnected.")
+    trial_processes: int = Field(
+        1, ge=0, le=64, description="Processes of a backtest that a caller asks for; 0: none may be asked for."
+    )
+    trial_limit_s: float = Field(600.0, gt=0, description="Seconds after which a backtest of a caller is ended.")
     drain_s: float = Field(10.0, gt=0, description="Seconds that open requests have to finish after SIGTERM.")
 
     @field_validator("outcomes_secret")

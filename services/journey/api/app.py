@@ -30,7 +30,8 @@ from services.journey.api.resources import (
     stream_resource,
 )
 from services.journey.api.resources.access import ReadApi
-from services.journey.api.rules import explanation_resource, rule_resource, shadow_resource
+from services.journey.api.rules import explanation_resource, rule_resource, shadow_resource, trial_resource
+from services.journey.api.rules.trial_runner import TrialRunner
 from services.journey.live.live_changes import LiveChanges
 from services.journey.past.past_reading import PastReader
 from services.journey.read.aggregates.funnel_reading import FunnelReader
@@ -86,15 +87,55 @@ TAGS = (
 )
 
 
-def build(pool: Pool, settings: ApiSettings, clock: Clock, registry: CollectorRegistry, *, desk: DeskOpener) -> FastAPI:
-    """Return the application over an open `pool`, and a desk that opens another to write with."""
+def build(
+    pool: Pool,
+    settings: ApiSettings,
+    clock: Clock,
+    registry: CollectorRegistry,
+    *,
+    desk: DeskOpener,
+    database: str = "",
+) -> FastAPI:
+    """Return the application over an open `pool`, and a desk that opens another to write with.
+
+    Trials read from the URL `database`; without one there are none.
+    """
     health = HealthChecks(registry=registry, ready=(_database(pool), _schema(pool)))
     app = build_api(
         title="Waymark journey API", description=DESCRIPTION, version=version("waymark"), health=health, tags=TAGS
     )
     app.state.health = health
+    app.state.read_api = _read_api(pool, settings, clock, registry)
+    app.state.desk_opener = desk
+    app.state.trials = TrialRunner(
+        url=database, processes=settings.trial_processes if database else 0, most_s=settings.trial_limit_s
+    )
+    for resource in (
+        stream_resource,
+        identity_resource,
+        policy_resource,
+        shadow_resource,
+        rule_resource,
+        explanation_resource,
+        trial_resource,
+        customer_resource,
+        journey_resource,
+        path_resource,
+        funnel_resource,
+        outcome_resource,
+    ):
+        app.include_router(resource.router)
+    app.add_exception_handler(HTTPException, _on_http_exception)
+    app.add_exception_handler(RequestValidationError, _on_invalid)
+    app.add_exception_handler(IdentifierOfManyError, _on_identifier_of_many)
+    for kind in TRANSIENT:
+        app.add_exception_handler(kind, _on_outage)  # type: ignore[arg-type]  # the tuple holds exceptions, not mere BaseExceptions
+    return app
+
+
+def _read_api(pool: Pool, settings: ApiSettings, clock: Clock, registry: CollectorRegistry) -> ReadApi:
     metrics = ApiMetrics(registry)
-    app.state.read_api = ReadApi(
+    return ReadApi(
         pool=pool,
         reader=JourneyReader(pool),
         timelines=TimelineReader(pool),
@@ -110,27 +151,6 @@ def build(pool: Pool, settings: ApiSettings, clock: Clock, registry: CollectorRe
         privacy_secret=settings.privacy_secret.get_secret_value().encode(),
         outcomes_secret=settings.outcomes_secret.get_secret_value().encode(),
     )
-    app.state.desk_opener = desk
-    for resource in (
-        stream_resource,
-        identity_resource,
-        policy_resource,
-        shadow_resource,
-        rule_resource,
-        explanation_resource,
-        customer_resource,
-        journey_resource,
-        path_resource,
-        funnel_resource,
-        outcome_resource,
-    ):
-        app.include_router(resource.router)
-    app.add_exception_handler(HTTPException, _on_http_exception)
-    app.add_exception_handler(RequestValidationError, _on_invalid)
-    app.add_exception_handler(IdentifierOfManyError, _on_identifier_of_many)
-    for kind in TRANSIENT:
-        app.add_exception_handler(kind, _on_outage)  # type: ignore[arg-type]  # the tuple holds exceptions, not mere BaseExceptions
-    return app
 
 
 async def run(settings: ApiProcessSettings, *, on_ready: OnReady | None = None) -> None:
@@ -147,7 +167,7 @@ async def run(settings: ApiProcessSettings, *, on_ready: OnReady | None = None) 
         desk = DeskOpener(
             open_pool=lambda: _open_pool(settings, writes=True), api=settings.api, worker=settings.worker, clock=clock
         )
-        app = build(pool, settings.api, clock, registry, desk=desk)
+        app = build(pool, settings.api, clock, registry, desk=desk, database=place_of(settings.common).url)
         pulse = OverviewMetrics.register(registry)
         async with (
             TaskOwner() as owner,

@@ -33,6 +33,10 @@ class ReadRefusal(StrEnum):
     REHEARSAL_BUSY = "rehearsal_busy"
     REHEARSAL_TOO_LARGE = "rehearsal_too_large"
     NOTHING_TO_TRY = "nothing_to_try"
+    TRIALS_OFF = "trials_off"
+    TRIAL_RUNNING = "trial_running"
+    TRIAL_TOO_LONG = "trial_too_long"
+    TRIAL_PROCESS_ENDED = "trial_process_ended"
     IDENTIFIER_MALFORMED = "identifier_malformed"
     IDENTIFIER_BLOCKED = "identifier_blocked"
     CUSTOMER_UNKNOWN = "customer_unknown"
@@ -151,6 +155,26 @@ _SAID: Final = {
         status=404,
         en="There is nothing to try: the file neither changes nor switches on any rule, or nothing is in the shadow.",
         ko="시험할 규칙이 없습니다. 파일이 바꾸거나 켜는 규칙이 없거나, 그림자에 규칙이 없습니다.",
+    ),
+    ReadRefusal.TRIALS_OFF: _Said(
+        status=403,
+        en="No trials are run here (WAYMARK_JOURNEY_API_TRIAL_PROCESSES). `waymark rules backtest` does the same.",
+        ko="여기서는 시험을 실행하지 않습니다(WAYMARK_JOURNEY_API_TRIAL_PROCESSES). `waymark rules backtest`를 쓰세요.",
+    ),
+    ReadRefusal.TRIAL_RUNNING: _Said(
+        status=409,
+        en="Another trial is running here. Try again when it has ended.",
+        ko="다른 시험이 실행 중입니다. 끝난 뒤에 다시 시도해 주세요.",
+    ),
+    ReadRefusal.TRIAL_TOO_LONG: _Said(
+        status=503,
+        en="The trial took too long (WAYMARK_JOURNEY_API_TRIAL_LIMIT_S). Take a shorter time, or the command line.",
+        ko="시험이 너무 오래 걸렸습니다(WAYMARK_JOURNEY_API_TRIAL_LIMIT_S). 기간을 줄이거나 명령줄을 쓰세요.",
+    ),
+    ReadRefusal.TRIAL_PROCESS_ENDED: _Said(
+        status=503,
+        en="A process ended before its work was done, perhaps for want of memory. Nothing was changed.",
+        ko="프로세스가 작업을 마치기 전에 끝났습니다. 메모리가 부족했을 수 있습니다. 바뀐 것은 없습니다.",
     ),
     ReadRefusal.IDENTIFIER_MALFORMED: _Said(
         status=400,

@@ -58,6 +58,12 @@ def decode(document: bytes) -> tuple[AnyRule | UnknownRule, ...]:
     return tuple(rule for rule in found if rule is not None)
 
 
+def as_file(document: bytes) -> str:
+    """Return a stored version as a rules file, without rules that this release does not know; raises like `decode`."""
+    known = [raw for raw in _DECODER.decode(document).rules if not isinstance(_rule(raw), UnknownRule)]
+    return msgspec.json.encode({"rules": known}).decode()
+
+
 def encode_shadow(shadow: StoredShadow) -> bytes:
     """Return a version of the shadow as it is stored."""
     return _ENCODER.encode(shadow)

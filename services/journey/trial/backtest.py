@@ -142,6 +142,16 @@ class BacktestTally(msgspec.Struct, kw_only=True):
         self.issues_in_force.add(other.issues_in_force)
 
 
+class BacktestTask(msgspec.Struct, frozen=True):
+    """Judge each page with a backtest; `timer` is a plain function, which goes to every process."""
+
+    timer: Timer
+
+    def judge(self, rulebook: Rulebook, policy: ProjectionPolicy, window: BacktestWindow) -> "Backtest":
+        """Return the backtest that judges each page."""
+        return Backtest(rulebook, policy, window, self.timer)
+
+
 class Backtest:
     """Rules to try over a window. Each rule has a rulebook of its own, so that its cost is known."""
 

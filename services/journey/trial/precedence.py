@@ -94,6 +94,17 @@ def _sign(sign: str, before: int, elsewhere: int, frictions: int, others: int) -
     return PrecedingSign(sign=sign, before_frictions=before, before_others=elsewhere, lift=lift, low=low, high=high)
 
 
+class PrecedenceTask(msgspec.Struct, frozen=True):
+    """Look back `within` a time from the frictions of one rule."""
+
+    rule: str
+    within: timedelta
+
+    def judge(self, rulebook: Rulebook, policy: ProjectionPolicy, window: BacktestWindow) -> "Precedence":
+        """Return who looks back from the frictions."""
+        return Precedence(rulebook, policy, window, self.rule, self.within)
+
+
 class Precedence:
     """Looks back `within` a time from the frictions that one rule finds in the window."""
 
