@@ -1,4 +1,4 @@
-"""Journey v1: the story of one customer's touchpoints towards one end, for downstream readers of the topic."""
+"""Journey v1: the story of a customer's or an account's touchpoints towards one end, for readers of the topic."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class JourneyProgressDocument(msgspec.Struct, frozen=True, kw_only=True, omit_de
 
 
 class JourneyDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One journey as it stands now.
+    """One journey as it stands now: of a customer, or of an account.
 
     `version` rises with every change; readers keep the highest. Counts are recomputed from the ordered touchpoints.
     `effort` is 0 (none) to 100. `merged_into` names the journey that holds this one's touchpoints now. `latest` has the
@@ -67,7 +67,6 @@ class JourneyDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     id: str
     version: int
     state: JourneyDocumentState
-    customer_id: str
     opened_at: Moment
     last_at: Moment
     updated_at: Moment
@@ -75,6 +74,8 @@ class JourneyDocument(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
     contact_count: int
     friction_count: int
     effort: int | float
+    customer_id: str | None = None
+    account_id: str | None = None
     reason: str | None = None
     refs: dict[str, str] = {}
     channels: tuple[Channel, ...] = ()

@@ -51,6 +51,7 @@ _READ = {
         "/v1/customers/{customer}/why",
         "/v1/journeys",
         "/v1/journeys/{journey}",
+        "/v1/accounts/{account}/journeys",
         "/v1/paths",
         "/v1/segments",
         "/v1/funnels",

@@ -17,6 +17,8 @@ from typing import Any
 from prometheus_client import CollectorRegistry
 
 from schemas.documents import touchpoint as touchpoint_v1
+from services.journey.accounts.account_loop import AccountLoop
+from services.journey.accounts.account_renewal import AccountRenewal
 from services.journey.apply.applier import Applier
 from services.journey.apply.transaction import BatchTransaction
 from services.journey.consume.batch_size import BatchSize
@@ -156,6 +158,7 @@ class Worker:
         self.app: JourneyApp = build_app(settings, self._wiring)
         batch_size = BatchSize(most=own.batch_records, target_s=own.batch_target_s, every_s=own.batch_every_s)
         add_agent(self.app, self._applier.apply, batch_size=batch_size)
+        self._renewer = renewer
         self.timers = self._timer_loop(renewer, failpoints)
         self._loop_watch = LoopWatch(self._clock, blocked_after_s=own.stuck_after_s)
 
@@ -198,6 +201,7 @@ class Worker:
         owner.start("lag-monitor", self._lag_monitor().run)
         owner.start("relay", self.relay.run)
         owner.start("timers", self.timers.run)
+        owner.start("accounts", self._account_loop().run)
         owner.start("months", self._keep_months)
         owner.start("policies", self.policies.run)
         owner.start("folding", RollupFolder(self._connections.pool).run)
@@ -310,6 +314,22 @@ class Worker:
             ),
             partitions=self._partitions,
             after_commit=self.relay.kick,
+        )
+
+    def _account_loop(self) -> AccountLoop:
+        renewal = AccountRenewal(
+            policies=self._renewer.policies,
+            policy=self._renewer.policy,
+            new_id=new_id,
+            history=self._own.history_touchpoints,
+            publish=self._own.publish_journeys,
+        )
+        return AccountLoop(
+            pool=self._connections.pool,
+            renewal=renewal,
+            reach=self.timers.reach,
+            after_commit=self.relay.kick,
+            every_s=self._own.timers_every_s,
         )
 
     def _lag_monitor(self) -> LagMonitor:

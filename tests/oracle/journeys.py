@@ -8,7 +8,7 @@ from typing import Final
 
 from tests.oracle.facts import DAY, HOUR, Fact, Key, first_known
 
-IGNORED_REFS: Final = frozenset({"campaign_id", "session_id", "store_id", "thread_id", "message_id"})
+IGNORED_REFS: Final = frozenset({"campaign_id", "session_id", "store_id", "thread_id", "message_id", "account_id"})
 REASON_GAP: Final = 14 * DAY
 UNKNOWN_GAP: Final = 24 * HOUR
 

@@ -106,7 +106,7 @@ def read_journey(value: bytes | None) -> JourneyNow:
         value=ValueAtStake(amount=float(wire.value.amount), currency=wire.value.currency) if wire.value else None,
         latest=tuple(_latest(step) for step in wire.latest),
         merged_into=wire.merged_into,
-        customer_id=wire.customer_id,
+        customer_id=wire.customer_id or "",
         reason=wire.reason,
         refs=wire.refs,
     )

@@ -22,6 +22,7 @@ from services.journey.api.issue_asking import IssueAsking
 from services.journey.api.messages import ReadRefusal, refuse
 from services.journey.api.overview import OverviewMetrics, keep_overview
 from services.journey.api.resources import (
+    account_resource,
     customer_resource,
     funnel_resource,
     journey_resource,
@@ -34,6 +35,7 @@ from services.journey.api.rules import explanation_resource, rule_resource, shad
 from services.journey.api.rules.trial_runner import TrialRunner
 from services.journey.live.live_changes import LiveChanges
 from services.journey.past.past_reading import PastReader
+from services.journey.read.account_reading import AccountReader
 from services.journey.read.aggregates.funnel_reading import FunnelReader
 from services.journey.read.aggregates.path_reading import PathReader
 from services.journey.read.contact_reading import ContactReader
@@ -120,6 +122,7 @@ def build(
         trial_resource,
         customer_resource,
         journey_resource,
+        account_resource,
         path_resource,
         funnel_resource,
         outcome_resource,
@@ -143,6 +146,7 @@ def _read_api(pool: Pool, settings: ApiSettings, clock: Clock, registry: Collect
         paths=PathReader(pool),
         funnels=FunnelReader(pool),
         contacts=ContactReader(pool),
+        accounts=AccountReader(pool),
         issues=IssueAsking(settings.alerts),
         authenticator=build_authenticator(pool, clock),
         live=_live_changes(pool, settings, metrics),

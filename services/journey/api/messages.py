@@ -45,6 +45,7 @@ class ReadRefusal(StrEnum):
     JOURNEY_UNKNOWN = "journey_unknown"
     JOURNEY_DISSOLVED = "journey_dissolved"
     JOURNEY_NOT_DEFINED = "journey_not_defined"
+    ACCOUNT_UNKNOWN = "account_unknown"
     CURSOR_INVALID = "cursor_invalid"
     RANGE_EMPTY = "range_empty"
     STREAM_FULL = "stream_full"
@@ -216,6 +217,11 @@ _SAID: Final = {
         status=410,
         en="This journey was dissolved: later touchpoints or a corrected identity showed that it was none.",
         ko="이 여정은 해체되었습니다. 나중에 온 접점이나 정정된 고객 정보로 여정이 아님이 밝혀졌습니다.",
+    ),
+    ReadRefusal.ACCOUNT_UNKNOWN: _Said(
+        status=404,
+        en="No touchpoint names this account in `refs.account_id`.",
+        ko="`refs.account_id`에 이 계정이 있는 접점이 없습니다.",
     ),
     ReadRefusal.JOURNEY_NOT_DEFINED: _Said(
         status=404,

@@ -32,7 +32,9 @@ class JourneyPolicy(msgspec.Struct, frozen=True, kw_only=True):
     follow its end.
     """
 
-    ignored_refs: frozenset[str] = frozenset({"campaign_id", "message_id", "session_id", "store_id", "thread_id"})
+    ignored_refs: frozenset[str] = frozenset(
+        {"account_id", "campaign_id", "message_id", "session_id", "store_id", "thread_id"}
+    )
     ignored_before: frozenset[str] = frozenset({"campaign_id", "session_id", "store_id", "thread_id"})
     since: datetime | None = None
     reason_gap: timedelta = timedelta(days=14)
@@ -356,6 +358,15 @@ def _described(
         value=value,
         latest=_latest(last_of.values()),
     )
+
+
+def described(touchpoints: Sequence[Touchpoint], contacts: Sequence[Contact], policy: JourneyPolicy) -> JourneySegment:
+    """Return what ordered touchpoints, and the contacts among them, come to if they are one journey.
+
+    Its members are positions among these touchpoints.
+    """
+    members = list(range(len(touchpoints)))
+    return _described(members, touchpoints, contacts, [policy.ignored_refs] * len(members), policy)
 
 
 def _latest(touchpoints: Iterable[Touchpoint]) -> tuple[JourneyStep, ...]:

@@ -127,6 +127,7 @@ async def _write_touchpoints(connection: Connection, comparisons: Sequence[Custo
         ]
     if rows:
         await touchpoints.insert(connection, rows)
+        await touchpoints.name_accounts(connection, rows)
     if moved:
         await touchpoints.place(connection, moved)
 

@@ -15,7 +15,11 @@ from services.runtime.postgres.pools import Connection
 _PROGRESS = msgspec.json.Decoder(JourneyProgress)
 _COLUMNS: Final = "customer_id, source, touchpoint_id, channel, reason, service_level, progress"
 _LOAD: Final = f"SELECT {_COLUMNS} FROM journey.passages WHERE customer_id = ANY ($1::uuid[])"  # noqa: S608  our own columns
-_ALL: Final = f"SELECT {_COLUMNS} FROM journey.passages"  # noqa: S608  our own columns
+_ALL: Final = f"""
+SELECT {_COLUMNS} FROM journey.passages
+UNION ALL
+SELECT NULL, source, touchpoint_id, channel, NULL, service_level, progress FROM journey.account_journeys
+ WHERE state IN ('open', 'closed')"""  # noqa: S608  our own columns
 
 
 async def load(connection: Connection, customers: Collection[UUID]) -> Mapping[UUID, list[FunnelPassage]]:
@@ -27,7 +31,7 @@ async def load(connection: Connection, customers: Collection[UUID]) -> Mapping[U
 
 
 async def every(connection: Connection) -> AsyncIterator[FunnelPassage]:
-    """Yield all defined journeys, read bit by bit in the transaction of the caller."""
+    """Yield all defined journeys, those of accounts too, read bit by bit in the transaction of the caller."""
     async for row in connection.cursor(_ALL, prefetch=2000):
         yield _passage(row)
 

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 
+from services.journey.domain.definitions.definition import ACCOUNT_REF
 from services.journey.domain.touchpoint import RecordedTouchpoint, Touchpoint, TouchpointKey
 from services.runtime.postgres.pools import Connection
 
@@ -40,6 +41,22 @@ async def insert(connection: Connection, rows: Iterable[TouchpointRow]) -> None:
     await connection.copy_records_to_table(
         "touchpoints", schema_name="journey", columns=_COLUMNS, records=map(_record, rows)
     )
+
+
+_ACCOUNT_COLUMNS = ("account_id", "occurred_at", "source", "touchpoint_id")
+
+
+async def name_accounts(connection: Connection, rows: Iterable[TouchpointRow]) -> None:
+    """Note which of the new touchpoints that count name an account, for whoever projects accounts."""
+    named = [
+        (account, row.touchpoint.occurred_at, row.touchpoint.source, row.touchpoint.id)
+        for row in rows
+        if row.touchpoint.refs and not row.late and (account := row.touchpoint.refs.get(ACCOUNT_REF)) is not None
+    ]
+    if named:
+        await connection.copy_records_to_table(
+            "account_touchpoints", schema_name="journey", columns=_ACCOUNT_COLUMNS, records=named
+        )
 
 
 def _record(row: TouchpointRow) -> tuple[object, ...]:

@@ -74,7 +74,7 @@ class TimerLoop:
 
     async def once(self) -> int:
         """Fire the timers that may fire now, and return how many there were."""
-        reach = (await self._horizon()).reach(self.patience.late_grace)
+        reach = await self.reach()
         fired = 0
         while reach is not None:
             async with acquire(self.pool) as connection:
@@ -84,6 +84,10 @@ class TimerLoop:
                 break
             fired += now_fired
         return fired
+
+    async def reach(self) -> TimerReach | None:
+        """Return which timers may fire now; None where none may."""
+        return (await self._horizon()).reach(self.patience.late_grace)
 
     async def keep_up(self) -> None:
         """Renew customers with idle journeys and, a few at a time, those for whom a rule raised."""

@@ -13,6 +13,7 @@ from services.journey.api.issue_asking import IssueAsking
 from services.journey.api.messages import ReadRefusal, refuse
 from services.journey.live.live_changes import LiveChanges
 from services.journey.past.past_reading import PastReader
+from services.journey.read.account_reading import AccountReader
 from services.journey.read.aggregates.funnel_reading import FunnelReader
 from services.journey.read.aggregates.path_reading import PathReader
 from services.journey.read.contact_reading import ContactReader
@@ -34,6 +35,7 @@ class ReadApi:
     funnels: FunnelReader
     live: LiveChanges
     contacts: ContactReader
+    accounts: AccountReader
     issues: IssueAsking
     authenticator: ReadAuthenticator
     metrics: ApiMetrics

@@ -29,6 +29,17 @@ class OverdueEffect(StrEnum):
     TIMED_OUT = "timed_out"
 
 
+ACCOUNT_REF = "account_id"
+"""The reference that names the account of a touchpoint. It joins journeys of accounts, and never people."""
+
+
+class JourneyScope(StrEnum):
+    """Whose touchpoints a journey is made of: those of one customer, or of everybody who names one account."""
+
+    CUSTOMER = "customer"
+    ACCOUNT = "account"
+
+
 class StageDefinition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A stage. The first one begins with the entry, the others with a touchpoint that matches `begins`.
 
@@ -57,7 +68,7 @@ class JourneyDefinition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     A touchpoint that matches `entry` opens a journey, unless one with the same values of the fields `key` is open.
     It ends when a touchpoint matches `reached` or `abandoned`, when a deadline passes that ends it (of a stage, or of
     the whole, `within`), or before a touchpoint that comes after more than `inactivity`. After an end, an entry with
-    the same key counts only after `reentry_after`; with `once`, never.
+    the same key counts only after `reentry_after`; with `once`, never. `scope` says whose touchpoints it is made of.
     """
 
     id: str
@@ -71,6 +82,7 @@ class JourneyDefinition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknow
     within_by_service_level: dict[str, timedelta] = {}
     version: int = 1
     enabled: bool = True
+    scope: JourneyScope = JourneyScope.CUSTOMER
     key: tuple[str, ...] = ()
     reentry_after: timedelta = timedelta(0)
     once: bool = False
