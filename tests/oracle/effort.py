@@ -8,7 +8,7 @@ from itertools import pairwise
 from math import exp
 from typing import Any, Final
 
-from tests.oracle.facts import Fact, contacts
+from tests.oracle.facts import Fact, Json
 
 TROUBLE: Final = {
     5: ("app_crashed", "complaint_made", "error_shown", "visit_missed"),
@@ -19,12 +19,11 @@ TROUBLE: Final = {
 }
 
 
-def score(facts: list[Fact]) -> float:
-    """The score of a journey that has these touchpoints, in order."""
-    talks = contacts(facts)
+def score(facts: list[Fact], talks: list[Json]) -> float:
+    """The score of a journey that has these touchpoints and contacts, in order."""
     points = 6 * max(0, len(talks) - 1)
-    points += 3 * sum(one.first.get("channel") != other.first.get("channel") for one, other in pairwise(talks))
-    points += 4 * sum(one.outcome in {"unresolved", "abandoned", "failed"} for one in talks)
+    points += 3 * sum(one["channel"] != other["channel"] for one, other in pairwise(talks))
+    points += 4 * sum(one["outcome"] in {"unresolved", "abandoned", "failed"} for one in talks)
     points += 5 * int(_largest(facts, "transfers"))
     points += min(15, int(_largest(facts, "wait_s")) // 60) + min(10, int(_largest(facts, "hold_s")) // 60)
     points += 3 * sum(_is(one, "sentiment", lambda mood: mood <= -0.4) for one in facts)

@@ -290,7 +290,9 @@ def _effort(rule: Json, who: Customer) -> Iterable[Said]:
         journeys.setdefault(who.journey_of[one.fact.key], []).append(one)
     for units in journeys.values():
         for place in range(1, len(units) + 1):
-            if effort.score([one.fact for one in units[:place]]) >= rule["at_least"]:
+            so_far = units[:place]
+            talks = [one.doc for one in who.contacts if any(one.fact.key == each.fact.key for each in so_far)]
+            if effort.score([one.fact for one in so_far], talks) >= rule["at_least"]:
                 yield Said(anchor=units[place - 1], evidence=units[:place])
                 break
 

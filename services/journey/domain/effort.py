@@ -114,19 +114,6 @@ def score_of(points: int) -> float:
     return round(100 * (1 - exp(-points / SATURATION)), 1)
 
 
-def is_weighed(touchpoint: Touchpoint, policy: ContactPolicy) -> bool:
-    """Return whether a journey's score can change with `touchpoint`; one of no such kind or field leaves it."""
-    role = policy.roles.get(touchpoint.kind)
-    return (
-        touchpoint.kind in TROUBLE
-        or (role is not None and role.contact)
-        or any(getattr(touchpoint, name) is not None for name in _WEIGHED)
-    )
-
-
-_WEIGHED = ("outcome", "wait_s", "hold_s", "transfers", "sentiment", "score")
-
-
 def _add(parts: list[EffortPart], factor: str, count: int, points: int) -> None:
     if points:
         parts.append(EffortPart(factor, count, points))

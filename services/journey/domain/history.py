@@ -5,7 +5,7 @@ Rules count its touchpoints, or its contacts; which touchpoints are one contact 
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import TypeVar
 from uuid import UUID
 
@@ -19,22 +19,30 @@ from services.journey.domain.touchpoint import OrderKey, RecordedTouchpoint
 
 U = TypeVar("U", bound=CountedUnit)
 
+RARE_FIELDS = ("agent", "hold_s", "queue", "score", "sentiment", "transfers", "wait_s")
+"""Fields that most touchpoints do not have, and that rules without a kind look at."""
+
+_rare = attrgetter(*RARE_FIELDS)
+_NONE_OF_THEM = (None,) * len(RARE_FIELDS)
+
 
 class CustomerHistory:
     """The touchpoints of one customer that count: in order, each once, without late ones.
 
-    `journey_of` gives the journey of each position; `segment` fills it. `policy` says what is one contact. `timelines`
-    caches excerpts. `fired` holds the ids of the timers that have fired.
+    `journey_of` gives the journey of each position, `efforts` the score of each; `segment` fills them. `timelines`
+    caches excerpts, `candidates` what each rule found. `fired` holds the ids of the timers that have fired.
     """
 
     __slots__ = (
         "_contact_of",
+        "_fields",
         "_levels",
         "by_kind",
+        "candidates",
         "contacts",
+        "efforts",
         "fired",
         "journey_of",
-        "policy",
         "recorded",
         "timelines",
         "units",
@@ -45,12 +53,14 @@ class CustomerHistory:
     ) -> None:
         """Order and index `recorded`, which may come in any order and contain duplicates."""
         self.fired = fired
-        self.policy = policy
+        self.efforts: Sequence[float] = ()
         self.recorded, self.units = _ordered(recorded)
         self.journey_of: Sequence[int] = ()
         self.timelines: dict[int, tuple[TimelineEntry, ...]] = {}
         self._levels: list[str | None] | None = None
         self._contact_of: dict[int, Contact] | None = None
+        self._fields: frozenset[str] | None = None
+        self.candidates: dict[bytes, Sequence[object]] = {}
         self.by_kind: dict[str, list[CountedUnit]] = {}
         walk = ConversationWalk(policy)
         roles, by_kind = policy.roles, self.by_kind
@@ -86,13 +96,32 @@ class CustomerHistory:
             else contact
             for contact in self.contacts
         ]
+        self._contact_of = None
+        self.candidates = {}
 
     def contact_of(self, position: int) -> Contact | None:
         """Return the contact that the touchpoint at `position` is part of; None if it is part of none."""
         if self._contact_of is None:
-            places = {id(unit.at): unit.position for unit in self.units}  # a contact holds these very touchpoints
-            self._contact_of = {places[id(one)]: each for each in self.contacts for one in each.everything}
+            known = self._contact_of = {}
+            several = [contact for contact in self.contacts if len(contact.everything) > 1]
+            # a contact holds the very touchpoints of the units
+            places = {id(unit.at): unit.position for unit in self.units} if several else {}
+            for contact in self.contacts:
+                known[contact.position] = contact
+            for contact in several:
+                for one in contact.everything:
+                    known[places[id(one)]] = contact
         return self._contact_of.get(position)
+
+    def rare_fields(self) -> frozenset[str]:
+        """Return which of `RARE_FIELDS` any touchpoint has: gathered once, since many rules look at one of them."""
+        if self._fields is None:
+            found: set[str] = set()
+            for said in map(_rare, (unit.at for unit in self.units)):
+                if said != _NONE_OF_THEM:
+                    found.update(name for name, value in zip(RARE_FIELDS, said, strict=True) if value is not None)
+            self._fields = frozenset(found)
+        return self._fields
 
     def service_level_at(self, position: int) -> str | None:
         """Return the last service level known at or before `position`."""

@@ -175,7 +175,7 @@ class StoredJourney(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 def segment(history: CustomerHistory, policy: JourneyPolicy) -> tuple[JourneySegment, ...]:
-    """Return the journeys of `history` in the order of their first touchpoints, and set `history.journey_of`."""
+    """Return the journeys of `history` in the order of their first touchpoints, and set `journey_of` and `efforts`."""
     ignored = _ignored(history, policy)
     journeys = sorted(_partition(history.units, ignored, policy))
     journey_of = [0] * len(history.units)
@@ -186,10 +186,12 @@ def segment(history: CustomerHistory, policy: JourneyPolicy) -> tuple[JourneySeg
     contacts: list[list[Contact]] = [[] for _ in journeys]
     for contact in history.contacts:
         contacts[journey_of[contact.position]].append(contact)
-    return tuple(
+    segments = tuple(
         _described(members, [history.units[position].at for position in members], spoken, ignored, policy)
         for members, spoken in zip(journeys, contacts, strict=True)
     )
+    history.efforts = [one.effort.score for one in segments]
+    return segments
 
 
 def _ignored(history: CustomerHistory, policy: JourneyPolicy) -> Sequence[frozenset[str]]:

@@ -34,7 +34,8 @@ class RuleEvaluation(msgspec.Struct, frozen=True, gc=False):
 
 
 class Rulebook:
-    """The rules of every version. It is built once and shared, because it holds no state of any customer.
+    """The rules of every version. It is built once and shared, because it holds no state of any customer: only which
+    rules are concerned by which kinds of touchpoints.
 
     `rules` are those of the latest version that this release knows, disabled ones too.
     """
@@ -73,6 +74,7 @@ class Rulebook:
         self._editions = {(one.rule.id, one.number): one for one in editions.values()}
         asked = [[edition for edition in group if edition.is_ever_in_force] for group in by_rule.values()]
         self._asked = tuple(group for group in asked if group)
+        self._plans: dict[_InputsThere, Sequence[list[RuleEdition]]] = {}
         self._is_constant = all(edition.is_always_in_force for group in self._asked for edition in group)
         self._asks_for_level = any(
             mentions_field(edition.rule, "service_level") for group in self._asked for edition in group
@@ -84,7 +86,7 @@ class Rulebook:
             history.spread_service_levels()
         evaluation = RuleEvaluation([], [], [])
         span = None if self._is_constant else _append_span(history)
-        for editions in self._asked:
+        for editions in self._concerned(history):
             judged: list[JudgedCandidate] = []
             failure: RuleFailure | None = None
             for edition in editions:
@@ -100,6 +102,20 @@ class Rulebook:
             if failure is not None:
                 evaluation.failures.append(failure)
         return evaluation
+
+    def _concerned(self, history: CustomerHistory) -> Sequence[list[RuleEdition]]:
+        """Return the rules whose input is in `history`: the others find nothing, and are not asked."""
+        if not self._asked:
+            return ()
+        there = frozenset(history.by_kind), history.rare_fields()
+        plan = self._plans.get(there)
+        if plan is None:
+            if len(self._plans) >= MOST_PLANS:
+                self._plans.clear()
+            plan = self._plans[there] = [
+                group for group in self._asked if any(edition.may_find(*there) for edition in group)
+            ]
+        return plan
 
     def texts(self, found: RuleFinding) -> tuple[BilingualText, BilingualText]:
         """Return the title and the explanation of `found`, in the words of the edition that found it."""
@@ -128,6 +144,11 @@ class Rulebook:
         into.timers.extend(timers)
         into.findings.extend(findings.values())
 
+
+MOST_PLANS = 10_000
+"""Most combinations of kinds and fields for which it is remembered which rules they concern."""
+
+_InputsThere = tuple[frozenset[str], frozenset[str]]
 
 _CONTENT = msgspec.json.Encoder(order="deterministic")
 

@@ -11,9 +11,9 @@ import msgspec
 
 from services.journey.domain.friction import FrictionAdvice
 from services.journey.domain.history import CustomerHistory
-from services.journey.domain.rules.evaluator import RuleEvaluator
+from services.journey.domain.rules.evaluator import LeveledRule, RuleEvaluator
 from services.journey.domain.rules.findings import JudgedCandidate, named_at
-from services.journey.domain.rules.leveling import LeveledRule
+from services.journey.domain.rules.inputs import NOTHING_NEEDED, InputNeed, needs_of
 from services.journey.domain.rules.matching import InvalidRuleError
 from services.journey.domain.rules.rule import advice_of
 from services.journey.domain.rules.rule_checks import at_level, check_shared
@@ -60,7 +60,7 @@ class RulesVersion(msgspec.Struct, frozen=True, kw_only=True):
 class RuleEdition:
     """One wording of a rule, prepared. Its `number` is its place among those of the rule, from 0."""
 
-    __slots__ = ("_advice", "_leveled", "_periods", "_texts", "number", "rule")
+    __slots__ = ("_advice", "_leveled", "_needs", "_periods", "_texts", "number", "rule")
 
     def __init__(self, rule: AnyRule | UnknownRule, number: int) -> None:
         """Prepare `rule`; raise `RuleRefusedError` if it cannot be used."""
@@ -70,6 +70,7 @@ class RuleEdition:
         self._advice: FrictionAdvice | None = None
         self._leveled: LeveledRule[AnyRule] | None = None
         self._periods: list[tuple[datetime, datetime]] = []
+        self._needs: Sequence[InputNeed] = NOTHING_NEEDED
         if isinstance(rule, UnknownRule):
             return
         try:
@@ -81,6 +82,7 @@ class RuleEdition:
             self._texts = RuleTexts(rule)
             self._advice = advice_of(rule)
             self._leveled = LeveledRule(rule, rule.evaluator(), by_level)
+            self._needs = needs_of(rule)
         except InvalidRuleError as error:
             raise RuleRefusedError(rule.id, str(error)) from error
 
@@ -113,6 +115,10 @@ class RuleEdition:
         if self._periods and self._periods[-1][1] == begin:
             begin = self._periods.pop()[0]
         self._periods.append((begin, _END if end is None else end))
+
+    def may_find(self, kinds: frozenset[str], fields: frozenset[str]) -> bool:
+        """Return whether the rule can find anything where there are these kinds of touchpoints and rare fields."""
+        return all(need.is_met(kinds, fields) for need in self._needs)
 
     def candidates(self, history: CustomerHistory, span: AppendSpan | None) -> list[JudgedCandidate]:
         """Return what this edition finds and judges; `span` is that of `history`, None for an edition always in force.

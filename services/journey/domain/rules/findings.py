@@ -16,8 +16,7 @@ from services.journey.domain.friction import (
 )
 from services.journey.domain.history import CustomerHistory
 from services.journey.domain.names import FrictionId, friction_id
-from services.journey.domain.rules.evaluator import FindingCandidate
-from services.journey.domain.rules.leveling import level_of
+from services.journey.domain.rules.evaluator import FindingCandidate, level_of
 from services.journey.domain.rules.rule import RuleScope
 from services.journey.domain.rules.shapes.registry import AnyRule
 from services.journey.domain.touchpoint import Touchpoint

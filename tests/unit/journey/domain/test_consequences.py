@@ -170,10 +170,10 @@ def test_effort_counts_until_the_line_is_reached() -> None:
     assert (finding.at.id, finding.evidence) == ("c", {"score": 45.1, "limit": 26, "count": 3})
 
 
-def test_effort_that_was_lowered_later_was_high_all_the_same() -> None:
+def test_effort_goes_by_what_became_of_a_contact() -> None:
     """A call that ended unresolved is resolved by its wrap-up."""
     rules = a_rule(shape="effort", at_least=39)
     history = [call("a"), call("b", 1, interaction_id="i", outcome="unresolved")]
     solved = seen("w", 2, "call_ended", interaction_id="i", channel="phone", outcome="resolved")
     assert anchors("mine", *history, rules=rules) == ["b"]
-    assert anchors("mine", *history, solved, rules=rules) == ["b"]
+    assert anchors("mine", *history, solved, rules=rules) == []

@@ -10,8 +10,7 @@ import msgspec
 
 from services.journey.domain.contacts.contact import CountedUnit
 from services.journey.domain.history import CustomerHistory
-from services.journey.domain.rules.evaluator import FindingCandidate, RuleEvaluator
-from services.journey.domain.rules.leveling import LeveledRule
+from services.journey.domain.rules.evaluator import FindingCandidate, LeveledRule, RuleEvaluator
 from services.journey.domain.rules.matching import CompiledMatcher, compile_matcher
 from services.journey.domain.rules.placeholders import Placeholders, duration_of, number_of, when_due
 from services.journey.domain.rules.rule import ClosingCondition, Matcher, Rule, RuleScope

@@ -75,10 +75,15 @@ class CountEvaluator:
         self._fewest = rule.at_least + (1 if rule.changes else 0)
 
     def evaluate(self, history: CustomerHistory) -> Iterable[FindingCandidate]:
-        """Yield a candidate for each unit that completes the count."""
+        """Return a candidate for each unit that completes the count."""
         units = self._picker.pick(history)
-        if self._hours is not None:
+        found = list(self._among(units, history))
+        if found and self._hours is not None:  # hours leave some out: without one there is none with them
             units = [unit for unit in units if not self._hours.is_open(unit.time)]
+            found = list(self._among(units, history))
+        return found
+
+    def _among(self, units: Sequence[CountedUnit], history: CustomerHistory) -> Iterable[FindingCandidate]:
         if len(units) < self._fewest:
             return
         barriers = self._barrier.pick(history)

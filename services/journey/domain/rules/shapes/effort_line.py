@@ -1,10 +1,11 @@
 """The shape *effort*: a journey has become hard (docs/semantics.md, effort)."""
 
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
-from services.journey.domain.contacts.contact import CountedUnit
-from services.journey.domain.effort import UNRESOLVED, Effort, effort_of, is_weighed, score_of
+from services.journey.domain.contacts.contact import Contact, CountedUnit
+from services.journey.domain.effort import Effort, measure
 from services.journey.domain.history import CustomerHistory
 from services.journey.domain.rules.evaluator import FindingCandidate, RuleEvaluator
 from services.journey.domain.rules.placeholders import Placeholders, number_of
@@ -15,8 +16,8 @@ from services.journey.domain.rules.rule_checks import demand
 class EffortRule(Rule, frozen=True, kw_only=True, tag="effort"):
     """Effort over the line: the touchpoint with which the score of a journey first comes to `at_least`.
 
-    The score is that of the touchpoints of the journey until then, without the half-life that is applied where it is
-    read.
+    The score is that of the touchpoints of the journey until then, and of the contacts that had begun, without the
+    half-life that is applied where it is read.
     """
 
     at_least: int
@@ -46,29 +47,22 @@ class EffortEvaluator:
 
     def evaluate(self, history: CustomerHistory) -> Iterable[FindingCandidate]:
         """Yield a candidate for each journey whose effort comes to the limit."""
-        journeys: dict[int, list[CountedUnit]] = {}
-        for unit in history.units:
-            journeys.setdefault(history.journey_of[unit.position], []).append(unit)
-        for units in journeys.values():
-            weighed = [at for at, unit in enumerate(units) if is_weighed(unit.at, history.policy)]
-            if not weighed or not self._may_reach(self._effort(units, history), len(weighed)):
+        for number, score in enumerate(history.efforts):
+            if score < self._at_least:
                 continue
-            for at in weighed:
-                effort = self._effort(units[: at + 1], history)
-                if effort.score >= self._at_least:
-                    yield _candidate(units[: at + 1], effort, self._at_least)
-                    break
-
-    def _may_reach(self, whole: Effort, most: int) -> bool:
-        """Return whether the score may have come to the limit: only what was unresolved and then solved lowers it."""
-        points = sum(part.points for part in whole.parts) + UNRESOLVED * most
-        return score_of(points) >= self._at_least
-
-    @staticmethod
-    def _effort(units: Iterable[CountedUnit], history: CustomerHistory) -> Effort:
-        return effort_of((history.recorded[unit.position] for unit in units), history.policy)
+            units = [unit for unit in history.units if history.journey_of[unit.position] == number]
+            contacts = [one for one in history.contacts if history.journey_of[one.position] == number]
+            limit: float = self._at_least
+            reached = bisect_left(units, limit, key=lambda unit: _until(unit, units, contacts).score)  # it only rises
+            yield _candidate(units[: reached + 1], _until(units[reached], units, contacts), self._at_least)
 
 
-def _candidate(units: list[CountedUnit], effort: Effort, limit: int) -> FindingCandidate:
+def _until(last: CountedUnit, units: Sequence[CountedUnit], contacts: Sequence[Contact]) -> Effort:
+    """Return the effort of a journey when `last` had come."""
+    touchpoints = [unit.at for unit in units if unit.position <= last.position]
+    return measure(touchpoints, [one for one in contacts if one.position <= last.position])
+
+
+def _candidate(units: Sequence[CountedUnit], effort: Effort, limit: int) -> FindingCandidate:
     numbers: dict[str, int | float | str] = {"score": effort.score, "limit": limit, "count": len(units)}
     return FindingCandidate(units[-1], units, numbers)
