@@ -118,7 +118,7 @@ def test_filters_stand_in_the_address_and_go_back(desk: Opening, stack: WaymarkU
     one.inbox()
     one.page.get_by_role("button", name="담당 없음").click()
     one.page.wait_for_url("**/?view=untaken")
-    one.page.select_option("select >> nth=1", "chat")
+    one.page.select_option("select[data-name=channel]", "chat")
     one.page.wait_for_url("**/?view=untaken&channel=chat")
     shown = "JSON.stringify([...document.querySelectorAll('.row')].map((row) => row.dataset.id))"
     one.until(f"{shown} === JSON.stringify({found})")
@@ -129,6 +129,68 @@ def test_filters_stand_in_the_address_and_go_back(desk: Opening, stack: WaymarkU
     assert one.page.url.endswith("?view=untaken&channel=chat")
     one.page.go_back()
     one.page.wait_for_selector(".panel", state="detached")
+
+
+def test_words_find_issues_and_a_telephone_number_finds_its_customers_issues(desk: Opening, stack: WaymarkUp) -> None:
+    one = desk()
+    one.inbox()
+    one.page.keyboard.press("/")
+    one.until("document.activeElement.id === 'search'")
+    one.page.keyboard.type("REFUND")
+    one.page.keyboard.press("Enter")
+    one.page.wait_for_url("**/?q=REFUND*")
+    query = "state=unresolved&q=refund&quiet=false&held=false&sort=priority"
+    found = [issue["id"] for issue in ask(stack.ready(), f"/v1/issues?{query}")["issues"]]
+    shown = "JSON.stringify([...document.querySelectorAll('.row')].map((row) => row.dataset.id))"
+    one.until(f"{shown} === JSON.stringify({found})")
+    one.page.fill("#search", "010-7000-0002")
+    one.page.keyboard.press("Enter")
+    one.page.wait_for_url("**/?customer=*")
+    customer = one.page.url.rsplit("=", 1)[1]
+    one.until("document.querySelectorAll('.row').length >= 1")
+    ids = one.page.locator(".row").evaluate_all("rows => rows.map((row) => row.dataset.id)")
+    assert {ask(stack.ready(), f"/v1/issues/{one_id}")["customer_id"] for one_id in ids} == {customer}
+    one.page.locator(".narrowed").click()
+    one.until("!location.search.includes('customer')")
+
+
+def test_many_are_snoozed_by_one_deed_that_can_be_undone(desk: Opening, stack: WaymarkUp) -> None:
+    send(stack.ready(), *(touchpoint for number in (61, 64) for touchpoint in calls(number)))
+    path = "/v1/issues?state=unresolved&reason=delivery&quiet=false&held=false&snoozed=false"
+    until_sync(lambda: len(ask(stack.ready(), path)["issues"]) >= 2, within=30)
+    one = desk()
+    one.inbox(path="/?reason=delivery")
+    one.page.keyboard.press("j")
+    one.until("document.activeElement.matches('.row')")
+    for key in ("x", "j", "x"):
+        one.page.keyboard.press(key)
+    one.page.wait_for_selector(".bulk")
+    chosen = one.page.locator('.row[data-chosen="true"]').evaluate_all("rows => rows.map((row) => row.dataset.id)")
+    assert len(chosen) == 2
+    assert one.violations() == []
+    one.page.keyboard.press("s")
+    one.page.wait_for_selector("dialog[open]")
+    assert "2건 선택" in one.page.locator("dialog").inner_text()
+    one.page.get_by_role("button", name="1시간").click()
+    one.page.wait_for_selector(".notice button")
+    one.page.keyboard.press("u")
+    one.until("document.querySelector('.announced').textContent.includes('되돌렸습니다')")
+    for _ in range(2):
+        one.page.keyboard.press("k")
+    one.page.keyboard.press("x")
+    one.page.keyboard.press("j")
+    one.page.keyboard.press("x")
+    one.page.wait_for_selector(".bulk")
+    chosen = one.page.locator('.row[data-chosen="true"]').evaluate_all("rows => rows.map((row) => row.dataset.id)")
+    one.page.keyboard.press("s")
+    one.page.get_by_role("button", name="15분").click()
+    one.page.goto("about:blank")
+    until_sync(
+        lambda: all(ask(stack.ready(), f"/v1/issues/{issue}").get("snoozed_until") for issue in chosen), within=20
+    )
+    one.page.goto(f"{one.url}/?view=snoozed")
+    for issue in chosen:
+        one.page.wait_for_selector(f"#row-{issue}")
 
 
 def test_new_issues_wait_until_somebody_asks_for_them(desk: Opening, stack: WaymarkUp) -> None:

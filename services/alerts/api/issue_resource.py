@@ -59,6 +59,8 @@ class FilterQuery(BaseModel):
     owner: PlainText | None = Field(None, max_length=200, description="The person who has it.")
     outbreak: UUID | None = Field(None, description="Issues that this outbreak holds.")
     held: bool | None = Field(None, description="Issues that an outbreak holds: only these, or none of them.")
+    snoozed: bool | None = Field(None, description="Issues that somebody silenced for a while: only these, or none.")
+    outbreaks: bool | None = Field(None, description="What many customers meet at once: only these, or none of them.")
     quiet: bool | None = Field(None, description="Issues that nobody is notified of: only these, or none of them.")
 
     def wanted(self) -> IssueFilter:
@@ -80,6 +82,8 @@ class FilterQuery(BaseModel):
             outbreak=str(self.outbreak) if self.outbreak else None,
             held=self.held,
             owner=self.owner,
+            snoozed=self.snoozed,
+            outbreaks=self.outbreaks,
         )
 
 
@@ -117,6 +121,7 @@ class IssuesQuery(FilterQuery):
     )
     limit: int = Field(50, ge=1, le=200)
     cursor: str | None = Field(None, max_length=200)
+    told: bool = Field(False, description="Say of each issue what became of its notifications, too.")
 
 
 @router.get("", summary="List issues", responses=problems(410), response_model_exclude_none=True)
@@ -136,9 +141,13 @@ async def list_issues(parts: InjectedParts, _: Reader, query: Annotated[IssuesQu
         except WalkExpiredError:
             message = "This walk began too long ago to be ended; begin anew without a cursor."
             raise Problem(410, "cursor_expired", message) from None
+        told = await delivery_history.counts_of_issues(
+            connection, [one.id for one in page.issues] if query.told else []
+        )
     return IssuePageView(
         issues=[IssueView.of(issue) for issue in page.issues],
         next_cursor=None if page.next is None else cursor_of_issues(scope, page.next),
+        told=told if query.told else None,
     )
 
 

@@ -200,6 +200,10 @@ class IssuePageView(ResponseView):
     """A page of issues in the requested order."""
 
     issues: list[IssueView]
+    told: dict[UUID, dict[str, int]] | None = Field(
+        None,
+        description="Notifications of each issue, alone or in a group, by state; none was made where it is absent.",
+    )
     next_cursor: str | None = Field(None, description="Send it back as `cursor`; absent on the last page.")
 
 

@@ -1,5 +1,6 @@
 """Reads deliveries for people: those of an issue, those of an endpoint, and the attempts of a single one."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -67,6 +68,25 @@ async def deliveries_of_issue(connection: Connection, issue_id: UUID) -> list[De
     """Return the deliveries about an issue or a group that it was in, the latest first."""
     rows = await connection.fetch(_OF_ISSUE, issue_id, DELIVERIES_SHOWN)
     return [_delivery(row) for row in rows]
+
+
+_COUNTS = """
+WITH told AS (
+    SELECT issue_id, delivery_id, state FROM alerts.deliveries WHERE issue_id = ANY($1)
+    UNION
+    SELECT g.issue_id, d.delivery_id, d.state
+      FROM alerts.notification_issues g JOIN alerts.deliveries d USING (notification_id) WHERE g.issue_id = ANY($1)
+)
+SELECT issue_id, state, count(*) AS n FROM told GROUP BY issue_id, state
+"""
+
+
+async def counts_of_issues(connection: Connection, issues: Sequence[UUID]) -> dict[UUID, dict[str, int]]:
+    """Return how many deliveries about each of these issues are in each state; issues without any are left out."""
+    counts: dict[UUID, dict[str, int]] = {}
+    for row in await connection.fetch(_COUNTS, issues) if issues else ():
+        counts.setdefault(row["issue_id"], {})[row["state"]] = row["n"]
+    return counts
 
 
 async def deliveries_of_endpoint(

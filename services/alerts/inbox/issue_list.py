@@ -45,6 +45,8 @@ class IssueFilter:
     reason: str | None = None
     service_level: str | None = None
     text: str | None = None
+    snoozed: bool | None = None
+    outbreaks: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +181,8 @@ class _Where:
             ("quiet = {}", wanted.quiet),
             ("held_by = {}", wanted.outbreak),
             ("(held_by IS NOT NULL) = {}", wanted.held),
+            ("(snoozed_until IS NOT NULL) = {}", wanted.snoozed),
+            ("(customer_id IS NULL) = {}", wanted.outbreaks),
         )
         where = cls()
         for condition, value in aspects:

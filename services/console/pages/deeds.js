@@ -45,19 +45,14 @@ export const reopen = (issue) => tried(async () => {
   return true;
 }, issue);
 
-export function resolve(issue, resolution, note) {
-  hold(issue, "resolve", { resolution, ...(note ? { note } : {}) }, texts.value.done.resolving, true);
-}
-
-export function snooze(issue, body) {
-  hold(issue, "snooze", body, texts.value.done.snoozing, false);
-}
+export const resolve = (issues, resolution, note) => hold(issues, "resolve", { resolution, ...(note ? { note } : {}) }, texts.value.done.resolving(issues.length), true);
+export const snooze = (issues, body) => hold(issues, "snooze", body, texts.value.done.snoozing(issues.length), false);
 
 // Keeps a deed for ten seconds. A page that closes sends it at once.
-function hold(issue, action, body, text, leaves) {
-  const back = leaves ? remove(issue.id) : () => {};
-  if (leaves) hide(issue.id);
-  const deed = { issue, action, body, back, timer: setTimeout(() => carryOut(deed), UNDO_MS) };
+function hold(issues, action, body, text, leaves) {
+  const backs = issues.map((issue) => (leaves ? remove(issue.id) : () => {})).reverse();
+  if (leaves) issues.forEach((issue) => hide(issue.id));
+  const deed = { issues, action, body, back: () => backs.forEach((back) => back()), timer: setTimeout(() => carryOut(deed), UNDO_MS) };
   pending.push(deed);
   say(text, { undo: () => undo(deed) });
 }
@@ -67,7 +62,7 @@ export function undo(deed = pending[pending.length - 1]) {
   if (place < 0) return false;
   pending.splice(place, 1);
   clearTimeout(deed.timer);
-  unhide(deed.issue.id);
+  deed.issues.forEach((issue) => unhide(issue.id));
   deed.back();
   hush();
   say(texts.value.done.undone);
@@ -77,15 +72,31 @@ export function undo(deed = pending[pending.length - 1]) {
 async function carryOut(deed, more = {}) {
   pending.splice(pending.indexOf(deed), 1);
   clearTimeout(deed.timer);
-  try {
-    take(await call("POST", at(deed.issue, deed.action), deed.body, more));
-  } catch (refusal) {
-    deed.back();
-    say(explain(refusal), { lasts: UNDO_MS });
-    if (refusal.status === 409) load();
-  } finally {
-    unhide(deed.issue.id);
-  }
+  const refusals = await inTurn(deed.issues, more.keepalive, async (issue) => take(await call("POST", at(issue, deed.action), deed.body, more)));
+  deed.issues.forEach((issue) => unhide(issue.id));
+  if (!refusals.length) return;
+  if (refusals.length === deed.issues.length) deed.back();
+  say(explain(refusals[0]), { lasts: UNDO_MS });
+  if (refusals.length < deed.issues.length || refusals.some((one) => one.status === 409)) load();
+}
+
+// One after the other, a few at a time, so that a hundred issues do not crowd out a colleague; all at once when the page goes.
+async function inTurn(issues, isHurried, work) {
+  const refusals = [];
+  const left = [...issues];
+  const next = async () => {
+    for (let issue = left.shift(); issue; issue = left.shift()) await work(issue).catch((refusal) => refusals.push(refusal));
+  };
+  await Promise.all(Array.from({ length: isHurried ? issues.length : 4 }, next));
+  return refusals;
+}
+
+export async function takeAll(issues) {
+  const refusals = await inTurn(issues, false, async (issue) => {
+    await call("POST", at(issue, "acknowledge"), {});
+    take(await call("POST", at(issue, "assign"), { owner: session.value.label }));
+  });
+  say(refusals.length ? explain(refusals[0]) : texts.value.done.takenAll(issues.length));
 }
 
 // Sends what is held back, because the page goes or somebody signs out.

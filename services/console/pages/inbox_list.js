@@ -6,7 +6,9 @@ import { place } from "./router.js";
 import { Refusal, call, session } from "./session.js";
 import { texts } from "./words.js";
 
-export const VIEWS = ["all", "untaken", "mine", "resolved"];
+export const VIEWS = ["all", "untaken", "mine", "snoozed", "outbreaks", "resolved"];
+export const LEVELS = ["premium", "enhanced", "basic"];
+const NAMED = ["channel", "team", "rule", "reason", "service_level", "customer", "q", "outbreak"];
 export const SEVERITIES = ["critical", "high", "medium", "low"];
 const PAGE = 100;
 const CHECKED_AT_ONCE = 10;
@@ -24,9 +26,10 @@ export const wanted = computed(() => {
   const { query } = place.value;
   const view = VIEWS.includes(query.get("view")) ? query.get("view") : "all";
   const severities = query.getAll("severity").filter((one) => SEVERITIES.includes(one));
-  return { view, severities, channel: query.get("channel") ?? "", team: query.get("team") ?? "", rule: query.get("rule") ?? "" };
+  return { view, severities, ...Object.fromEntries(NAMED.map((name) => [name, query.get(name) ?? ""])) };
 });
-export const isFiltered = computed(() => Boolean(wanted.value.severities.length || wanted.value.channel || wanted.value.team || wanted.value.rule));
+export const isFiltered = computed(() => Boolean(wanted.value.severities.length || NAMED.some((name) => wanted.value[name])));
+export const NO_FILTERS = Object.fromEntries(["severity", ...NAMED].map((name) => [name, ""]));
 
 // The stream of what the list shows. Rows of another channel, rule or state come too, and are left out here.
 export const stream = computed(() => {
@@ -40,24 +43,39 @@ export const stream = computed(() => {
 });
 
 function asked() {
-  const { view, severities, channel, team, rule } = wanted.value;
-  const query = new URLSearchParams({ quiet: "false", held: "false" });
+  const { view, severities } = wanted.value;
+  const query = new URLSearchParams(wanted.value.outbreak ? {} : { quiet: "false", held: "false" });
   query.set("state", { untaken: "open", resolved: "resolved" }[view] ?? "unresolved");
   if (view === "mine") query.set("owner", session.value.label);
+  if (view === "snoozed" || view === "outbreaks") query.set(view, "true");
   for (const one of severities) query.append("severity", one);
-  for (const [name, value] of Object.entries({ channel, team, rule })) if (value) query.set(name, value);
+  for (const name of NAMED) if (wanted.value[name]) query.set(name, wanted.value[name]);
   return query;
 }
 
 // Whether the filters let an issue in, as the service would decide.
 function fits(issue) {
-  const { view, severities, channel, team, rule } = wanted.value;
+  const { view, severities, channel, team, rule, reason, service_level: level, customer, q, outbreak } = wanted.value;
   const states = { untaken: ["open"], resolved: ["resolved"] }[view] ?? ["open", "acknowledged"];
-  return states.includes(issue.state) && !issue.held_by && !issue.quiet &&
+  return states.includes(issue.state) && (outbreak ? issue.held_by === outbreak : !issue.held_by && !issue.quiet) &&
+    (view !== "snoozed" || Boolean(issue.snoozed_until)) && (view !== "outbreaks" || !issue.customer_id) &&
+    (!reason || issue.reason === reason) && (!level || issue.service_level === level) && (!customer || issue.customer_id === customer) &&
+    (!q || says(issue, q)) &&
     (view !== "mine" || issue.owner === session.value?.label) && (!severities.length || severities.includes(issue.severity)) &&
     (!channel || issue.channel === channel) && (!rule || issue.rules.includes(rule)) &&
     (!team || issue.team === team || (issue.teams ?? []).some((one) => one.name === team));
 }
+
+// As the service searches.
+function says(issue, q) {
+  const text = [issue.title.en, issue.title.ko, issue.why?.en, issue.why?.ko, issue.reason, JSON.stringify(issue.refs), issue.rules.join(" ")].filter(Boolean).join("\n");
+  return text.toLowerCase().includes(q.toLowerCase());
+}
+
+// What became of the notifications of an issue, by its id; of what came live it is not known.
+export const delivered = signal(new Map());
+const ask = (query) => call("GET", `api/alerts/v1/issues?${query}&told=true`);
+const keep = (page, before) => { delivered.value = new Map([...before, ...Object.entries(page.told ?? {})]); };
 
 export async function load() {
   const mine = ++walk;
@@ -68,9 +86,10 @@ export async function load() {
     const counted = call("GET", `api/alerts/v1/issues/summary?${query}`);
     query.set("sort", wanted.value.view === "resolved" ? "latest" : "priority");
     query.set("limit", PAGE);
-    const page = await call("GET", `api/alerts/v1/issues?${query}`);
+    const page = await ask(query);
     const summary = await counted;
     if (mine !== walk) return;
+    keep(page, []);
     rows.value = page.issues.filter((one) => !hidden.has(one.id));
     total.value = summary.total;
     cursor = page.next_cursor ?? null;
@@ -91,8 +110,9 @@ export async function loadMore() {
     query.set("sort", wanted.value.view === "resolved" ? "latest" : "priority");
     query.set("limit", PAGE * 2);
     query.set("cursor", cursor);
-    const page = await call("GET", `api/alerts/v1/issues?${query}`);
+    const page = await ask(query);
     if (mine !== walk) return;
+    keep(page, delivered.value);
     const known = new Set(rows.value.map((one) => one.id));
     rows.value = [...rows.value, ...page.issues.filter((one) => !known.has(one.id) && !hidden.has(one.id))];
     cursor = page.next_cursor ?? null;

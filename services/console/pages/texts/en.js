@@ -52,8 +52,10 @@ export default {
   },
   inbox: {
     title: "Inbox", views: "Views", filters: "Filters",
-    view: { all: "All open", untaken: "Not taken", mine: "Mine", resolved: "Resolved" },
-    anySeverity: "Any severity", anyChannel: "Any channel", clear: "Clear filters",
+    view: { all: "All open", untaken: "Not taken", mine: "Mine", snoozed: "Snoozed", outbreaks: "Outbreaks", resolved: "Resolved" },
+    anySeverity: "Any severity", anyChannel: "Any channel", anyReason: "Any reason", anyLevel: "Any service level", anyTeam: "Any team", search: "Search issues", without: (text) => `Without: ${text}`,
+    ofCustomer: "One customer", ofOutbreak: "Held by one outbreak", choose: "Choose", chosen: (n) => `${some(n, "issue", "issues")} chosen`, chooseNone: "Choose none",
+    reached: (n) => `told ${n}`, onTheWay: "being told", notReached: (n) => `${n} not reached`, clear: "Clear filters",
     shown: (n, total) => (n < total ? `${n.toLocaleString("en")} of ${some(total, "issue", "issues")}` : some(total, "issue", "issues")),
     empty: "No customer is waiting here.", emptyFiltered: "No issue matches these filters.",
     fresh: (n) => `Show ${n} new`, freshSaid: (n) => some(n, "new issue", "new issues"), again: "Try again",
@@ -64,7 +66,7 @@ export default {
     nobody: "nobody", you: "you", snoozed: (time) => `snoozed until ${time}`,
     goneBy: (who) => `resolved by ${who}`, gone: "resolved", quiet: "nobody was told",
     help: "Keyboard", helpKeys: [["j", "next issue"], ["k", "previous issue"], ["Enter", "open or close the details"],
-      ["a", "take it"], ["e", "resolve"], ["s", "snooze"], ["n", "write a note"], ["c", "open the customer"], ["u", "undo"], ["r", "show what is new"], ["Esc", "close"], ["?", "this list"]],
+      ["a", "take it"], ["e", "resolve"], ["s", "snooze"], ["n", "write a note"], ["c", "open the customer"], ["x", "choose for a deed on many"], ["/", "search"], ["u", "undo"], ["r", "show what is new"], ["Esc", "close"], ["?", "this list"]],
   },
   issue: {
     details: "Details", take: "Take it", resolve: "Resolve", snooze: "Snooze", note: "Note", reopen: "Reopen",
@@ -78,8 +80,8 @@ export default {
     points: (n) => (n > 0 ? `+${n}` : `−${-n}`), us: "Waymark",
   },
   done: {
-    taken: "Taken. It is yours.", released: "Released.", resolving: "Resolved. Others see it in 10 seconds.", undone: "Undone. Nothing was sent.",
-    snoozing: "Snoozed. It counts in 10 seconds.", noted: "Note saved.", reopened: "Opened again.",
+    taken: "Taken. It is yours.", released: "Released.", resolving: (n) => `${n === 1 ? "Resolved." : `${n} resolved.`} Others see it in 10 seconds.`, takenAll: (n) => `${some(n, "issue is", "issues are")} yours.`, undone: "Undone. Nothing was sent.",
+    snoozing: (n) => `${n === 1 ? "Snoozed." : `${n} snoozed.`} It counts in 10 seconds.`, noted: "Note saved.", reopened: "Opened again.",
   },
   severity: { critical: "Critical", high: "High", medium: "Medium", low: "Low" },
   state: { open: "Not taken", acknowledged: "Taken", resolved: "Resolved" },
@@ -102,5 +104,6 @@ export default {
     acknowledged: "took it", team_acknowledged: "took it for a team", assigned: "assigned it", resolved: "resolved it", reopened: "opened it again", snoozed: "snoozed it",
     snooze_ended: "ended the snooze", note: "wrote", told: "told", not_told: "told nobody", outcome: "stated how it ended", recontacted: "saw the customer come back",
     held: "put it into an outbreak", handed_out: "handed it out of an outbreak" },
+  rule: {},
   delivery: { pending: "waiting", delivered: "delivered", exhausted: "failed" },
 };

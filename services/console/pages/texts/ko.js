@@ -50,8 +50,10 @@ export default {
   },
   inbox: {
     title: "받은 이슈", views: "보기", filters: "필터",
-    view: { all: "전체", untaken: "담당 없음", mine: "내 담당", resolved: "해결됨" },
-    anySeverity: "모든 심각도", anyChannel: "모든 채널", clear: "필터 지우기",
+    view: { all: "전체", untaken: "담당 없음", mine: "내 담당", snoozed: "보류", outbreaks: "동시 다발", resolved: "해결됨" },
+    anySeverity: "모든 심각도", anyChannel: "모든 채널", anyReason: "모든 사유", anyLevel: "모든 서비스 등급", anyTeam: "모든 팀", search: "이슈 검색", without: (text) => `${text} 조건 빼기`,
+    ofCustomer: "고객 한 명", ofOutbreak: "한 동시 다발 이슈에 속함", choose: "선택", chosen: (n) => `${n.toLocaleString("ko")}건 선택`, chooseNone: "선택 해제",
+    reached: (n) => `알림 ${n}건`, onTheWay: "알리는 중", notReached: (n) => `알림 실패 ${n}건`, clear: "필터 지우기",
     shown: (n, total) => (n < total ? `전체 ${total.toLocaleString("ko")}건 중 ${n.toLocaleString("ko")}건` : `${total.toLocaleString("ko")}건`),
     empty: "기다리는 고객이 없습니다.", emptyFiltered: "조건에 맞는 이슈가 없습니다.",
     fresh: (n) => `새 이슈 ${n}건 보기`, freshSaid: (n) => `새 이슈 ${n}건`, again: "다시 시도",
@@ -62,7 +64,7 @@ export default {
     nobody: "없음", you: "나", snoozed: (time) => `${time}까지 보류`,
     goneBy: (who) => `${who} 해결`, gone: "해결됨", quiet: "알림 없음",
     help: "단축키", helpKeys: [["j", "다음 이슈"], ["k", "이전 이슈"], ["Enter", "상세 열기·닫기"],
-      ["a", "내가 맡기"], ["e", "해결"], ["s", "보류"], ["n", "메모"], ["c", "고객 보기"], ["u", "되돌리기"], ["r", "새 이슈 보기"], ["Esc", "닫기"], ["?", "이 목록"]],
+      ["a", "내가 맡기"], ["e", "해결"], ["s", "보류"], ["n", "메모"], ["c", "고객 보기"], ["x", "여러 건 처리할 이슈 선택"], ["/", "검색"], ["u", "되돌리기"], ["r", "새 이슈 보기"], ["Esc", "닫기"], ["?", "이 목록"]],
   },
   issue: {
     details: "상세", take: "내가 맡기", resolve: "해결", snooze: "보류", note: "메모", reopen: "다시 열기",
@@ -76,8 +78,8 @@ export default {
     points: (n) => (n > 0 ? `+${n}` : `−${-n}`), us: "웨이마크",
   },
   done: {
-    taken: "내 담당으로 정했습니다.", released: "담당을 해제했습니다.", resolving: "해결했습니다. 10초 뒤 다른 담당자에게도 보입니다.", undone: "되돌렸습니다. 아무것도 보내지 않았습니다.",
-    snoozing: "보류했습니다. 10초 뒤 적용됩니다.", noted: "메모를 저장했습니다.", reopened: "다시 열었습니다.",
+    taken: "내 담당으로 정했습니다.", released: "담당을 해제했습니다.", resolving: (n) => `${n === 1 ? "" : `${n}건을 `}해결했습니다. 10초 뒤 다른 담당자에게도 보입니다.`, takenAll: (n) => `${n}건을 내 담당으로 정했습니다.`, undone: "되돌렸습니다. 아무것도 보내지 않았습니다.",
+    snoozing: (n) => `${n === 1 ? "" : `${n}건을 `}보류했습니다. 10초 뒤 적용됩니다.`, noted: "메모를 저장했습니다.", reopened: "다시 열었습니다.",
   },
   severity: { critical: "긴급", high: "높음", medium: "보통", low: "낮음" },
   state: { open: "담당 없음", acknowledged: "처리 중", resolved: "해결됨" },
@@ -100,5 +102,6 @@ export default {
     acknowledged: "담당했습니다", team_acknowledged: "팀에서 담당했습니다", assigned: "배정했습니다", resolved: "해결했습니다", reopened: "다시 열었습니다", snoozed: "보류했습니다",
     snooze_ended: "보류를 끝냈습니다", note: "메모", told: "알렸습니다", not_told: "알리지 않았습니다", outcome: "결과를 기록했습니다", recontacted: "고객이 다시 연락했습니다",
     held: "동시 다발 이슈에 넣었습니다", handed_out: "동시 다발 이슈에서 꺼냈습니다" },
+  rule: {},
   delivery: { pending: "대기", delivered: "전달됨", exhausted: "실패" },
 };

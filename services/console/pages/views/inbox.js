@@ -1,20 +1,21 @@
 // The inbox: the most urgent first, one line a matter, all of it by keyboard.
 import { useEffect, useRef, useState } from "preact/hooks";
-import { release, takeIt, undo } from "../deeds.js";
+import { release, takeAll, takeIt, undo } from "../deeds.js";
 import { html } from "../html.js";
-import { SEVERITIES, VIEWS, hear, isFiltered, load, loadMore, loading, problem, rows, stream, total, waiting, wanted } from "../inbox_list.js";
+import { hear, isFiltered, load, loadMore, loading, problem, rows, stream, total, waiting, wanted } from "../inbox_list.js";
 import { connection, follow } from "../live.js";
 import { notice } from "../notices.js";
-import { go, place, withQuery } from "../router.js";
+import { go, place } from "../router.js";
 import { may } from "../session.js";
-import { count, texts, word } from "../words.js";
+import { count, texts } from "../words.js";
 import { reveal, useWindow } from "../windowed.js";
+import { Controls } from "./inbox_controls.js";
 import { NoteDialog, ResolveDialog, SnoozeDialog } from "./issue_dialogs.js";
 import { IssuePanel } from "./issue_panel.js";
 import { IssueRow } from "./issue_row.js";
 
 const ROW = 60;
-const CHANNELS = ["phone", "ivr", "chat", "messenger", "email", "sms", "web", "app", "store", "kiosk", "social", "field", "device", "mail", "api"];
+const MOST = 100; // issues for one deed
 
 export function Inbox() {
   const t = texts.value.inbox;
@@ -23,7 +24,8 @@ export function Inbox() {
   const [active, setActive] = useState(null);
   const [dialog, setDialog] = useState(null);
   const box = useRef(null);
-  useEffect(() => { load(); }, [key]);
+  const [picked, setPicked] = useState(new Set());
+  useEffect(() => { setPicked(new Set()); load(); }, [key]);
   useEffect(() => follow(stream.value, hear), [stream.value]);
   useEffect(() => { document.title = `${total.value ? `(${count(total.value)}) ` : ""}${t.title} · Waymark`; });
 
@@ -32,6 +34,17 @@ export function Inbox() {
   const { first, last } = useWindow(box, ROW, list.length);
   useEffect(() => { if (last > list.length - 40) loadMore(); }, [last, list.length]);
 
+  // What is chosen for a deed on many: what has left the list is chosen no more.
+  const chosen = list.filter((one) => picked.has(one.id));
+  const pick = (id, through = false) => {
+    const next = new Set(picked);
+    const from = list.findIndex((one) => one.id === activeId);
+    const to = list.findIndex((one) => one.id === id);
+    if (through && from >= 0) list.slice(Math.min(from, to), Math.max(from, to) + 1).slice(0, MOST).forEach((one) => next.add(one.id));
+    else if (!next.delete(id) && next.size < MOST) next.add(id);
+    setPicked(next);
+    setActive({ id, at: to });
+  };
   const focusRow = (at) => {
     const to = Math.max(0, Math.min(list.length - 1, at));
     if (!list[to]) return;
@@ -50,6 +63,7 @@ export function Inbox() {
   };
   // After a row has gone, the next one has the focus, so that the keyboard goes on.
   const done = () => {
+    if (dialog.issues) { setPicked(new Set()); setDialog(null); return; }
     if (shown && dialog.name === "resolve") go(`/${location.search}`);
     setDialog(null);
     const at = list.findIndex((one) => one.id === activeId);
@@ -59,20 +73,27 @@ export function Inbox() {
     requestAnimationFrame(() => focusOn(next.id));
   };
 
+  const onMany = (name) => setDialog({ name, issues: chosen });
+  const takeMany = () => { takeAll(chosen); setPicked(new Set()); };
   useEffect(() => {
     const press = (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
-      if (document.querySelector("dialog[open]") || event.target.closest?.("input, select, textarea")) return;
+      if (document.querySelector("dialog[open]") || event.target.closest?.("input:not(.pick), select, textarea")) return;
       const at = list.findIndex((one) => one.id === activeId);
       const issue = list[at];
       const ask = (name) => (issue) => setDialog({ name, issue });
-      const acting = (work) => () => { if (issue && may("agent")) work(issue); };
+      const acting = (work, onMany) => () => {
+        if (!may("agent")) return;
+        if (chosen.length) onMany?.();
+        else if (issue) work(issue);
+      };
       const deeds = {
+        x: () => issue && may("agent") && pick(issue.id), "/": () => document.getElementById("search")?.focus(),
         j: () => focusRow(active ? at + 1 : 0), k: () => focusRow(at - 1), r: () => waiting.value.size && load(),
-        a: acting(takeIt), e: acting(ask("resolve")), s: acting(ask("snooze")), n: acting(ask("note")), u: () => (notice.value?.undo ? notice.value.undo() : undo()),
+        a: acting(takeIt, takeMany), e: acting(ask("resolve"), () => onMany("resolve")), s: acting(ask("snooze"), () => onMany("snooze")), n: acting(ask("note")), u: () => (notice.value?.undo ? notice.value.undo() : undo()),
         c: () => issue?.customer_id && go(`/customers/${issue.customer_id}`),
         "?": () => setDialog({ name: "help" }),
-        Enter: () => issue && !event.target.closest?.("a, button, .row") && open(issue.id), Escape: () => shown && close(),
+        Enter: () => issue && !event.target.closest?.("a, button, .row") && open(issue.id), Escape: () => (shown ? close() : setPicked(new Set())),
       };
       const deed = deeds[event.key] ?? deeds[BY_PLACE[event.code]];
       if (!deed) return;
@@ -93,7 +114,14 @@ export function Inbox() {
         <button type="button" class="quiet help" aria-label=${t.help} onClick=${() => setDialog({ name: "help" })}><kbd>?</kbd></button>
       </div>
       <${Controls} />
-      ${waiting.value.size > 0 && html`<button type="button" class="fresh" onClick=${() => { load(); box.current.scrollTop = 0; }}>
+      ${chosen.length > 0 && html`<div class="bulk" role="group" aria-label=${t.chosen(chosen.length)}>
+        <b>${t.chosen(chosen.length)}</b>
+        <button type="button" onClick=${takeMany}>${texts.value.issue.take} <kbd>a</kbd></button>
+        <button type="button" onClick=${() => onMany("resolve")}>${texts.value.issue.resolve} <kbd>e</kbd></button>
+        <button type="button" onClick=${() => onMany("snooze")}>${texts.value.issue.snooze} <kbd>s</kbd></button>
+        <button type="button" class="quiet" onClick=${() => setPicked(new Set())}>${t.chooseNone}</button>
+      </div>`}
+      <div class="grid-box">${waiting.value.size > 0 && html`<button type="button" class="fresh" onClick=${() => { load(); box.current.scrollTop = 0; }}>
         ${t.fresh(waiting.value.size)} <kbd>r</kbd></button>`}
       <div class="grid" role="grid" aria-labelledby="inbox-title" aria-rowcount=${total.value + 1} aria-busy=${loading.value}>
         <div class="rows" role="presentation" ref=${box}>
@@ -104,6 +132,7 @@ export function Inbox() {
           <div class="height" role="rowgroup" style=${{ height: `${list.length * ROW}px` }}>
             ${list.slice(first, last).map((issue, index) => html`<${IssueRow} key=${issue.id} issue=${issue} at=${first + index}
               top=${(first + index) * ROW} isActive=${issue.id === activeId} isShown=${issue.id === shown} onOpen=${open}
+              isChosen=${picked.has(issue.id)} onChoose=${may("agent") && wanted.value.view !== "resolved" ? pick : null}
               onFocus=${() => active?.id === issue.id || setActive({ id: issue.id, at: first + index })} />`)}
           </div>
         </div>
@@ -111,39 +140,16 @@ export function Inbox() {
       ${!loading.value && !list.length && !problem.value && html`<p class="empty">${isFiltered.value ? t.emptyFiltered : t.empty}</p>`}
       ${problem.value && html`<p class="empty" role="alert">${texts.value.refusals[problem.value] ?? texts.value.refusals[503]}
         ${" "}<button type="button" onClick=${load}>${t.again}</button></p>`}
+      </div>
     </section>
     ${shown && html`<${IssuePanel} key=${shown} id=${shown} newest=${list.find((one) => one.id === shown) ?? null}
       onClose=${close} onDialog=${(name, issue) => setDialog({ name, issue })} onTake=${takeIt} onRelease=${release} />`}
-    ${Asked && html`<${Asked} issue=${dialog.issue} onClose=${() => setDialog(null)} onDone=${done} />`}
+    ${Asked && html`<${Asked} issue=${dialog.issue} issues=${dialog.issues} onClose=${() => setDialog(null)} onDone=${done} />`}
   </main>`;
 }
 
 // With a Korean keyboard a key gives a letter of Hangul: what counts is where it is.
-const BY_PLACE = { KeyJ: "j", KeyK: "k", KeyA: "a", KeyE: "e", KeyS: "s", KeyN: "n", KeyU: "u", KeyR: "r", KeyC: "c" };
-
-function Controls() {
-  const t = texts.value.inbox;
-  const { view, severities, channel } = wanted.value;
-  const change = (changes) => go(withQuery(changes), { replace: true });
-  return html`<div class="controls">
-    <div class="views" role="group" aria-label=${t.views}>
-      ${VIEWS.map((one) => html`<button key=${one} type="button" aria-pressed=${one === view}
-        onClick=${() => change({ view: one === "all" ? "" : one })}>${t.view[one]}</button>`)}
-    </div>
-    <div class="filters" role="group" aria-label=${t.filters}>
-      <select aria-label=${t.anySeverity} value=${severities[0] ?? ""} onChange=${(event) => change({ severity: event.target.value })}>
-        <option value="">${t.anySeverity}</option>
-        ${SEVERITIES.map((one) => html`<option key=${one} value=${one}>${word("severity", one)}</option>`)}
-      </select>
-      <select aria-label=${t.anyChannel} value=${channel} onChange=${(event) => change({ channel: event.target.value })}>
-        <option value="">${t.anyChannel}</option>
-        ${CHANNELS.map((one) => html`<option key=${one} value=${one}>${word("channel", one)}</option>`)}
-      </select>
-      ${isFiltered.value && html`<button type="button" class="quiet"
-        onClick=${() => change({ severity: "", channel: "", team: "", rule: "" })}>${t.clear}</button>`}
-    </div>
-  </div>`;
-}
+const BY_PLACE = { KeyJ: "j", KeyK: "k", KeyA: "a", KeyE: "e", KeyS: "s", KeyN: "n", KeyU: "u", KeyR: "r", KeyC: "c", KeyX: "x" };
 
 // Gives a row the focus: at once if it is drawn, else as soon as it is.
 function focusOn(id, tries = 5) {

@@ -7,15 +7,17 @@ import { Buttons, Dialog } from "./dialog.js";
 
 const OUTCOMES = ["fixed", "called_back", "compensated", "false_alarm"];
 
-export function ResolveDialog({ issue, onClose, onDone }) {
+const aboutOf = (issues) => (issues.length === 1 ? told(issues[0].title) : texts.value.inbox.chosen(issues.length));
+
+export function ResolveDialog({ issue, issues = [issue], onClose, onDone }) {
   const t = texts.value.issue;
   const send = (event) => {
     event.preventDefault();
     const { outcome, note } = event.target.elements;
-    resolve(issue, outcome.value, note.value.trim());
+    resolve(issues, outcome.value, note.value.trim());
     onDone();
   };
-  return html`<${Dialog} title=${t.resolveTitle} about=${told(issue.title)} onClose=${onClose}>
+  return html`<${Dialog} title=${t.resolveTitle} about=${aboutOf(issues)} onClose=${onClose}>
     <form onSubmit=${send}>
       <fieldset><legend>${t.outcome}</legend>
         ${OUTCOMES.map((one, index) => html`<label key=${one} class="choice"><input type="radio" name="outcome" value=${one}
@@ -28,10 +30,10 @@ export function ResolveDialog({ issue, onClose, onDone }) {
   <//>`;
 }
 
-export function SnoozeDialog({ issue, onClose, onDone }) {
+export function SnoozeDialog({ issue, issues = [issue], onClose, onDone }) {
   const t = texts.value.issue;
-  const quiet = (body) => () => { snooze(issue, body); onDone(); };
-  return html`<${Dialog} title=${t.snoozeTitle} about=${told(issue.title)} onClose=${onClose}>
+  const quiet = (body) => () => { snooze(issues, body); onDone(); };
+  return html`<${Dialog} title=${t.snoozeTitle} about=${aboutOf(issues)} onClose=${onClose}>
     <div class="stack">
       <button type="button" autofocus onClick=${quiet({ for_s: 900 })}>${t.quarter}</button>
       <button type="button" onClick=${quiet({ for_s: 3600 })}>${t.hour}</button>

@@ -1,5 +1,6 @@
 // One line of the inbox: how urgent, what happened last, to whom, since when, until when, and who has it.
 import { html } from "../html.js";
+import { delivered } from "../inbox_list.js";
 import { age, clock, now, span } from "../times.js";
 import { session } from "../session.js";
 import { texts, told, word } from "../words.js";
@@ -32,15 +33,27 @@ export function holder(issue) {
   return owner || issue.acknowledged_by || "";
 }
 
-export function IssueRow({ issue, at, top, isActive, isShown, onOpen, onFocus }) {
+// What became of its notifications: the worst first. Nothing is said where nothing is known.
+function deliveryOf(issue) {
+  const t = texts.value.inbox;
+  const counts = delivered.value.get(issue.id);
+  if (!counts) return null;
+  if (counts.exhausted) return { state: "exhausted", text: t.notReached(counts.exhausted) };
+  if (counts.pending) return { state: "pending", text: t.onTheWay };
+  return counts.delivered ? { state: "delivered", text: t.reached(counts.delivered) } : null;
+}
+
+export function IssueRow({ issue, at, top, isActive, isShown, isChosen, onChoose, onOpen, onFocus }) {
   const t = texts.value;
   const due = deadline(issue);
+  const reach = deliveryOf(issue);
   const after = sinceThen(issue);
   const snoozed = issue.snoozed_until && Date.parse(issue.snoozed_until) > now.value && issue.state !== "resolved";
-  return html`<div class="row" role="row" id=${`row-${issue.id}`} data-id=${issue.id} data-severity=${issue.severity} data-gone=${Boolean(issue.gone)}
+  return html`<div class="row" role="row" id=${`row-${issue.id}`} data-id=${issue.id} data-severity=${issue.severity} data-gone=${Boolean(issue.gone)} data-chosen=${isChosen}
       aria-rowindex=${at + 2} aria-selected=${isShown} tabindex=${isActive ? 0 : -1} style=${{ transform: `translateY(${top}px)` }}
       onClick=${() => onOpen(issue.id)} onFocus=${onFocus} onKeyDown=${(event) => { if (event.key === "Enter") onOpen(issue.id); }}>
-    <span role="gridcell" class="to-priority"><b class="score">${issue.priority?.score ?? "–"}</b>
+    <span role="gridcell" class="to-priority">${onChoose && html`<input type="checkbox" class="pick" tabindex="-1" checked=${isChosen} aria-label=${t.inbox.choose}
+        onClick=${(event) => { event.stopPropagation(); onChoose(issue.id, event.shiftKey); }} />`}<b class="score">${issue.priority?.score ?? "–"}</b>
       <span class="severity">${word("severity", issue.severity)}</span></span>
     <span role="gridcell" class="to-matter">
       <span class="title">${told(issue.title)}</span>
@@ -51,7 +64,8 @@ export function IssueRow({ issue, at, top, isActive, isShown, onOpen, onFocus })
       <span>${issue.outbreak ? t.inbox.customers(issue.outbreak.customers) : t.inbox.customer(shortName(issue.customer_id ?? ""))}</span>
       <span class="second">${[word("level", issue.service_level), issue.count > 1 ? t.inbox.frictions(issue.count) : ""].filter(Boolean).join(" · ")}</span>
     </span>
-    <span role="gridcell" class="to-age"><time datetime=${issue.opened_at} title=${clock(issue.opened_at)}>${age(issue.opened_at)}</time></span>
+    <span role="gridcell" class="to-age"><time datetime=${issue.opened_at} title=${clock(issue.opened_at)}>${age(issue.opened_at)}</time>
+      ${reach && html`<span class="second reach" data-state=${reach.state}>${reach.text}</span>`}</span>
     <span role="gridcell" class="to-deadline">${due && html`<time datetime=${due.until} title=${clock(due.until)} class="due" data-late=${due.late} data-soon=${due.soon}>
       <span class="second">${t.inbox[due.kind]}</span> ${due.text}</time>`}</span>
     <span role="gridcell" class="to-owner">
