@@ -1,6 +1,7 @@
 """What is forwarded: a closed list of methods and paths of each API. Everything else does not exist here.
 
-The pages need these, and no more. Keys, endpoints and their secrets are administered by the command.
+The pages need these, and no more. Keys, endpoints and their secrets are administered by the command; a page shows
+endpoints to who may see them, and sends a test.
 """
 
 from collections.abc import Iterator
@@ -37,6 +38,7 @@ _READ = {
         "/v1/issues/{issue}/explain",
         "/v1/outbreaks",
         "/v1/hearing",
+        "/v1/endpoints",
         "/v1/silences",
         "/v1/impact",
         "/v1/improvements",
@@ -56,6 +58,10 @@ _READ = {
         "/v1/segments",
         "/v1/funnels",
         "/v1/funnels/{definition}",
+        "/v1/pipeline",
+        "/v1/rules",
+        "/v1/rules/history",
+        "/v1/rules/{rule}",
         "/v1/identity/why",
         "/v1/identity/words",
     ),
@@ -75,6 +81,7 @@ _DONE = {
         "/v1/improvements",
         "/v1/improvements/{improvement}/decide",
         "/v1/improvements/{improvement}/done",
+        "/v1/endpoints/{endpoint}/test",
     ),
     ApiName.JOURNEY: (
         "/v1/identity/simulate",

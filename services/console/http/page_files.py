@@ -27,7 +27,10 @@ _TYPES = {
 _BASE = b'<base href="./">'
 _IMPORT_MAP = re.compile(rb'<script type="importmap">(.*?)</script>', re.DOTALL)
 
-PAGES = ("/", "/inbox", "/issues/{issue}", "/customers", "/customers/{reference}")
+PAGES = (
+    *("/", "/inbox", "/issues/{issue}", "/customers", "/customers/{reference}"),
+    *("/outbreaks", "/rules", "/pipeline"),
+)
 """The addresses of pages; the script decides what is shown there."""
 
 

@@ -28,6 +28,7 @@ from services.journey.api.resources import (
     journey_resource,
     outcome_resource,
     path_resource,
+    pipeline_resource,
     stream_resource,
 )
 from services.journey.api.resources.access import ReadApi
@@ -38,6 +39,7 @@ from services.journey.past.past_reading import PastReader
 from services.journey.read.account_reading import AccountReader
 from services.journey.read.aggregates.funnel_reading import FunnelReader
 from services.journey.read.aggregates.path_reading import PathReader
+from services.journey.read.aggregates.pipeline_reading import PipelineReader
 from services.journey.read.contact_reading import ContactReader
 from services.journey.read.queries import JourneyReader
 from services.journey.read.snapshots import IdentifierOfManyError
@@ -124,6 +126,7 @@ def build(
         journey_resource,
         account_resource,
         path_resource,
+        pipeline_resource,
         funnel_resource,
         outcome_resource,
     ):
@@ -145,6 +148,7 @@ def _read_api(pool: Pool, settings: ApiSettings, clock: Clock, registry: Collect
         past=PastReader(pool, new_id, settings.history_touchpoints),
         paths=PathReader(pool),
         funnels=FunnelReader(pool),
+        pipeline=PipelineReader(pool),
         contacts=ContactReader(pool),
         accounts=AccountReader(pool),
         issues=IssueAsking(settings.alerts),

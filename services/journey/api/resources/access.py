@@ -16,6 +16,7 @@ from services.journey.past.past_reading import PastReader
 from services.journey.read.account_reading import AccountReader
 from services.journey.read.aggregates.funnel_reading import FunnelReader
 from services.journey.read.aggregates.path_reading import PathReader
+from services.journey.read.aggregates.pipeline_reading import PipelineReader
 from services.journey.read.contact_reading import ContactReader
 from services.journey.read.queries import JourneyReader
 from services.journey.read.timeline import TimelineReader
@@ -33,6 +34,7 @@ class ReadApi:
     past: PastReader
     paths: PathReader
     funnels: FunnelReader
+    pipeline: PipelineReader
     live: LiveChanges
     contacts: ContactReader
     accounts: AccountReader
