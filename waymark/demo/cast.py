@@ -205,6 +205,20 @@ def payment_down(person: DemoCustomer, start: float, dice: Random) -> Iterator[P
         )
 
 
+def coming_back(case: str, reason: str, at: float) -> Iterator[PlannedTouchpoint]:
+    """Call once more about a case that was said to be resolved: `T-00012` is the case of customer 12."""
+    person = DemoCustomer(number=int(case.removeprefix("T-")), premium=False)
+    about: dict[str, Any] = {"direction": "inbound", "interaction_id": f"call-{person.number}-again", "reason": reason}
+    about["refs"] = {"case_id": case}
+    yield PlannedTouchpoint(
+        at_s=at, source="call-centre", fields=_fields(person.caller, "phone", "call_started", **about)
+    )
+    ended = about | {"outcome": "unresolved", "text": AGAIN[0], "queue": QUEUES.get(reason, QUEUES["billing"])}
+    yield PlannedTouchpoint(
+        at_s=at + 1, source="call-centre", fields=_fields(person.caller, "phone", "call_ended", **ended)
+    )
+
+
 def _call(person: DemoCustomer, at: float, dice: Random, **fields: Any) -> Iterator[PlannedTouchpoint]:
     call = f"call-{person.number}-{int(at)}"
     about = {"direction": "inbound", "interaction_id": call, "reason": fields["reason"]}

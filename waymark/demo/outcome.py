@@ -20,12 +20,12 @@ SAMPLE_S = 1.0
 class DemoCounts:
     """Counts from the tables of the services. `frictions` counts standing ones by rule."""
 
+    inbox: alerts.AlertsCounts
+
     customers: int
     touchpoints: int
     contacts: int
     troubled: int
-    issues: int
-    delivered: int
     frictions: Mapping[str, int] = field(default_factory=dict)
 
 
@@ -33,7 +33,7 @@ async def read_counts(connection: Connection) -> DemoCounts:
     """Count what the services wrote."""
     journeys = await journey.count_all(connection)
     inbox = await alerts.count_all(connection)
-    return DemoCounts(**asdict(journeys), **asdict(inbox))
+    return DemoCounts(**asdict(journeys), inbox=inbox)
 
 
 class PeakMemory:

@@ -19,12 +19,15 @@ import httpx2
 
 from services.runtime.clock import Clock
 from waymark.console import CommandError
-from waymark.demo.cast import PlannedTouchpoint
+from waymark.demo.cast import PlannedTouchpoint, coming_back
+from waymark.demo.desk import SupportDesk
 from waymark.demo.receiver import AlertReceiver, ReceivedAlert
 from waymark.demo.retailer import HOUR_S, RetailHour, document
 from waymark.demo.story import DemoStory
 
 TICK_S = 0.1
+LEADERS_AFTER_S = 15.0
+"""The leaders are told of what nobody took for so long."""
 QUIET_S = 4.0
 """With everything due heard, the story ends after this long without news."""
 
@@ -59,6 +62,8 @@ class PlayCounts:
     missed: set[str] = field(default_factory=set)
     latencies_s: list[float] = field(default_factory=list)
     first_alert_at: datetime | None = None
+    messages: dict[str, bytes] = field(default_factory=dict)
+    """The first message of an outbreak (`outbreak`), and of each severity."""
 
     def latency_ms(self) -> tuple[float, float] | None:
         """Return p50 and p95 in milliseconds, or None where there are too few to speak of."""
@@ -84,6 +89,9 @@ class DemoPlay:
         self._on_first_alert: Callable[[datetime], None] = lambda _at: None
         self.tally = PlayCounts()
         self.receiver = AlertReceiver(clock, self._hear)
+        self.leaders = AlertReceiver(clock, self._hear_as_leader)
+        self.desk = SupportDesk(stage.alerts, stage.admin_key)
+        self._returned = 0
 
     async def perform(self, pace: DemoPace, *, on_first_alert: Callable[[datetime], None]) -> PlayCounts:
         """Play to the end.
@@ -92,40 +100,69 @@ class DemoPlay:
             DemoError: the stack refused a touchpoint or the endpoint.
         """
         self._on_first_alert = on_first_alert
-        async with self.receiver.listening() as port, httpx2.AsyncClient(timeout=20.0) as session:
-            endpoint = await self._open_endpoint(session, port)
+        async with (
+            self.receiver.listening() as port,
+            self.leaders.listening() as leaders_port,
+            httpx2.AsyncClient(timeout=20.0) as session,
+        ):
+            opened = [
+                await self._open_endpoint(session, port, f"demo support team {self._run}", self.receiver),
+                await self._open_endpoint(session, leaders_port, f"demo leaders {self._run}", self.leaders),
+            ]
+            route = await self._open_route(session, *opened)
+            working = asyncio.create_task(self.desk.work(session), name="the support team")
             try:
                 await self._send_all(session, pace)
                 self._story.is_over()
+                await self._come_back(session)
                 await self._until_quiet(pace)
             finally:
-                await self._close_endpoint(session, endpoint)
+                working.cancel()
+                await self._close(session, route, opened)
+            if working.done() and not working.cancelled():
+                working.result()
         return self.tally
 
-    async def _open_endpoint(self, session: httpx2.AsyncClient, port: int) -> str:
-        answer = await session.post(
-            f"{self._stage.alerts}/v1/endpoints",
-            headers={"authorization": f"Bearer {self._stage.admin_key}"},
-            json={
-                "name": f"demo support team {self._run}",
-                "kind": "standard_webhook",
-                "url": f"http://127.0.0.1:{port}/alerts",
-                "catch_all": True,
-            },
-        )
-        if answer.status_code != 201:
-            raise DemoError(f"alerts did not take the endpoint: {answer.status_code} {answer.text[:300]}")
-        self.receiver.trust(str(answer.json()["secret"]))
-        return str(answer.json()["id"])
+    async def _open_endpoint(self, session: httpx2.AsyncClient, port: int, name: str, receiver: AlertReceiver) -> str:
+        url = f"http://127.0.0.1:{port}/alerts"
+        body = {"name": name, "kind": "standard_webhook", "url": url, "catch_all": receiver is self.receiver}
+        made = await self._administer(session, "POST", "/v1/endpoints", body)
+        receiver.trust(str(made["secret"]))
+        return str(made["id"])
 
-    async def _close_endpoint(self, session: httpx2.AsyncClient, endpoint: str) -> None:
-        """Remove the endpoint: its receiver ends with the play, and what stays running would retry it for days."""
+    async def _open_route(self, session: httpx2.AsyncClient, desk: str, leaders: str) -> str:
+        """Let the desk be told of everything, and the leaders of what nobody takes."""
+        name = f"demo leaders {self._run}"
+        steps = [{"after_s": LEADERS_AFTER_S, "endpoints": [leaders]}]
+        await self._administer(session, "PUT", f"/v1/policies/{name}", {"steps": steps})
+        route = {"name": f"demo {self._run}", "endpoints": [desk], "escalation": name}
+        return str((await self._administer(session, "POST", "/v1/routes", route))["id"])
+
+    async def _administer(self, session: httpx2.AsyncClient, method: str, path: str, body: object) -> Any:
+        headers = {"authorization": f"Bearer {self._stage.admin_key}"}
+        answer = await session.request(method, f"{self._stage.alerts}{path}", headers=headers, json=body)
+        if answer.status_code not in {200, 201}:
+            raise DemoError(f"alerts refused {method} {path}: {answer.status_code} {answer.text[:300]}")
+        return answer.json()
+
+    async def _close(self, session: httpx2.AsyncClient, route: str, endpoints: Sequence[str]) -> None:
+        """Remove what was added: the receivers end with the play, and what stays running would retry for days."""
+        headers = {"authorization": f"Bearer {self._stage.admin_key}"}
+        places = [f"routes/{route}", f"policies/demo leaders {self._run}", *(f"endpoints/{one}" for one in endpoints)]
         with suppress(httpx2.HTTPError):  # the stack may be what ended the play
-            await session.delete(
-                f"{self._stage.alerts}/v1/endpoints/{endpoint}",
-                params={"force": "true"},
-                headers={"authorization": f"Bearer {self._stage.admin_key}"},
-            )
+            for place in places:
+                await session.delete(f"{self._stage.alerts}/v1/{place}", params={"force": "true"}, headers=headers)
+
+    async def _come_back(self, session: httpx2.AsyncClient) -> None:
+        """Some of those whose issue the desk resolved call again about the same case."""
+        at_s = (self._clock.now() - self._began) / timedelta(seconds=1)
+        moments = [
+            moment
+            for issue in self.desk.returning()
+            for moment in coming_back(str(issue["refs"]["case_id"]), str(issue["reason"]), at_s)
+        ]
+        self._returned = len(moments) // 2
+        await self._send(session, len(self._hour.moments), moments)
 
     async def _send_all(self, session: httpx2.AsyncClient, pace: DemoPace) -> None:
         started = self._clock.monotonic()
@@ -179,7 +216,18 @@ class DemoPlay:
         if "callback_missed" in alert.issue.get("rules", ()):
             self.tally.missed.add(str(alert.issue["id"]))
         self._time(alert)
+        self._remember(alert)
+        self.desk.hear(alert)
         self._story.hears(alert)
+
+    def _hear_as_leader(self, _alert: ReceivedAlert) -> None:
+        self._last_news = self._clock.monotonic()
+
+    def _remember(self, alert: ReceivedAlert) -> None:
+        """Keep the first messages of an outbreak and of a severe issue, to be shown at the end."""
+        kind = "outbreak" if "outbreak" in alert.issue else str(alert.issue.get("severity"))
+        if alert.kind == "issue.opened":
+            self.tally.messages.setdefault(kind, alert.body)
 
     def _time(self, alert: ReceivedAlert) -> None:
         """Measure from the acceptance of the contact that completed a repeat; other news may be of something older."""

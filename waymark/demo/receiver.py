@@ -23,12 +23,13 @@ from services.runtime.http.server import serving
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceivedAlert:
-    """One verified webhook: its id, when it came, what kind of news it is, and the issue it tells of."""
+    """One verified webhook: its id, when it came, what kind of news it is, the issue it tells of, and its bytes."""
 
     webhook_id: str
     received_at: datetime
     kind: str
     issue: dict[str, Any]
+    body: bytes
 
 
 class AlertReceiver:
@@ -74,6 +75,7 @@ class AlertReceiver:
                 received_at=self._clock.now(),
                 kind=str(news["type"]),
                 issue=dict(news["data"]["issue"] if "issue" in news["data"] else news["data"]),
+                body=body,
             )
         )
         return Response(status_code=204)

@@ -5,12 +5,16 @@ import os
 from contextlib import nullcontext
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Literal, Protocol
 
 from rich.live import Live
+from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
+from services.alerts.deliver.notifiers.notifier import ReaderOptions
+from services.alerts.deliver.notifiers.told_message import read_message
+from services.alerts.deliver.notifiers.wording import word_message
 from services.ingest.sources.source_administration import SourceSpec
 from services.runtime.clock import SystemClock
 from services.runtime.postgres.pools import Connection
@@ -58,6 +62,7 @@ class ShowResult:
     verified: int
     repeated: int
     refused: int
+    escalated: int
     latency_p50_ms: float | None
     latency_p95_ms: float | None
     peak_mib: float
@@ -96,7 +101,7 @@ class DemoShow:
         with live:
             tally = asyncio.run(self._run(play, stack, story))
         result = self._sum_up(play, tally, run_in_transaction(stack.target.postgres, read_counts), memory)
-        self._tell(result, hour)
+        self._tell(result, hour, tally)
         return result
 
     async def _run(self, play: DemoPlay, stack: LocalStack, story: DemoStory) -> PlayCounts:
@@ -134,7 +139,8 @@ class DemoShow:
             accepted=tally.accepted,
             verified=play.receiver.verified,
             repeated=play.receiver.repeated,
-            refused=play.receiver.refused,
+            refused=play.receiver.refused + play.leaders.refused,
+            escalated=play.leaders.verified,
             latency_p50_ms=None if latency is None else latency[0],
             latency_p95_ms=None if latency is None else latency[1],
             peak_mib=memory.mib,
@@ -142,7 +148,7 @@ class DemoShow:
             outcome=outcome,
         )
 
-    def _tell(self, result: ShowResult, hour: RetailHour) -> None:
+    def _tell(self, result: ShowResult, hour: RetailHour, tally: PlayCounts) -> None:
         if self._options.as_json:
             print_json({**asdict(result), "succeeded": result.succeeded})
             return
@@ -157,10 +163,29 @@ class DemoShow:
         for rule, count in result.outcome.frictions.items():
             rules.add_row(f"  {rule}", Text(f"{count:,}", style="bold"), Text(bar(count, most, 40), style="red"))
         out.print(rules)
+        self._tell_day(result, tally)
         if result.succeeded:
             out.print(words.content.format(share=1 - result.outcome.troubled / hour.people), style="green")
         else:
             out.print(words.failed.format(logs=self._plan.folder / "logs"), style="bold red")
+
+    def _tell_day(self, result: ShowResult, tally: PlayCounts) -> None:
+        """Tell the team's day: pages instead of cards, what was done, and two of its messages as they were read."""
+        words, inbox = self._words, result.outcome.inbox
+        day = Table(title=words.day, title_justify="left", box=None, show_header=False)
+        for outbreak in inbox.outbreaks:
+            title = outbreak.ko if words.language == "ko" else outbreak.en
+            counts = words.page.format(customers=outbreak.customers, frictions=outbreak.frictions, held=outbreak.held)
+            day.add_row(Text(title, style="bold red"), counts)
+        done = {"messages": result.verified, "cards": inbox.issues, "acknowledged": inbox.acknowledged}
+        done |= {"escalated": result.escalated, "resolved": inbox.resolved, "came_back": inbox.came_back}
+        for name, count in done.items():
+            day.add_row(words.day_facts[name], Text(f"{count:,}", style="bold"))
+        day.add_row(words.impact.format(at=f"{self._started:%Y-%m-%dT%H:%MZ}"), "")
+        out.print(day)
+        for kind in ("outbreak", "high"):
+            if kind in tally.messages:
+                out.print(Panel(Text(_read_aloud(tally.messages[kind], words.language)), title=words.message))
 
     def _facts(self, result: ShowResult) -> list[tuple[str, str]]:
         names = self._words.facts
@@ -170,7 +195,7 @@ class DemoShow:
             (names["customers"], f"{result.outcome.customers:,}"),
             (names["contacts"], f"{result.outcome.contacts:,}"),
             (names["frictions"], f"{sum(result.outcome.frictions.values()):,}"),
-            (names["issues"], f"{result.outcome.issues:,}"),
+            (names["issues"], f"{result.outcome.inbox.issues:,}"),
             (names["verified"], f"{result.verified:,}"),
             (names["repeated"], f"{result.repeated:,}"),
             (names["refused"], f"{result.refused:,}"),
@@ -182,6 +207,13 @@ class DemoShow:
         kind = "PSS" if result.peak_is_pss else "RSS"
         facts.append((names["memory"], f"{result.peak_mib:.0f} MiB ({kind}, {os.cpu_count()} cores)"))
         return facts
+
+
+def _read_aloud(body: bytes, language: Literal["en", "ko"]) -> str:
+    """Return a message as people read it in mail and chat."""
+    worded = word_message(read_message(body), ReaderOptions(language=language, time_zone="Asia/Seoul"))
+    facts = (f"{label}: {value}" for label, value in worded.facts)
+    return "\n".join([worded.plain(), *worded.advice(), *facts, *(f"  {step}" for step in worded.steps)])
 
 
 async def _tend(stack: LocalStack) -> None:

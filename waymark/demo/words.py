@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -9,7 +10,7 @@ class DemoTexts:
     """The sentences of one language."""
 
     title: str
-    language: str
+    language: Literal["en", "ko"]
     people: str
     sent: str
     alerts: str
@@ -24,6 +25,11 @@ class DemoTexts:
     news: Mapping[str, str]
     severity: Mapping[str, str]
     facts: Mapping[str, str]
+    day: str
+    page: str
+    day_facts: Mapping[str, str]
+    impact: str
+    message: str
 
 
 ENGLISH = DemoTexts(
@@ -63,6 +69,18 @@ ENGLISH = DemoTexts(
         "refused": "alerts with a bad signature",
         "latency": "touchpoint accepted → alert received, p50 / p95",
     },
+    day="The team's day",
+    page="one page: {customers:,} customers, {frictions:,} frictions, {held:,} issues held",
+    day_facts={
+        "messages": "messages to the team",
+        "cards": "instead of cards, one for each issue of a customer",
+        "acknowledged": "issues taken",
+        "escalated": "told to the leaders: nobody had taken them",
+        "resolved": "resolved, with an outcome",
+        "came_back": "customers who came back after that",
+    },
+    impact="whether it helped: `waymark impact --at {at}`, once a whole day has passed",
+    message="a message as it is read",
 )
 
 KOREAN = DemoTexts(
@@ -102,4 +120,16 @@ KOREAN = DemoTexts(
         "refused": "서명이 틀린 알림",
         "latency": "접점 접수 → 알림 수신, p50 / p95",
     },
+    day="팀의 하루",
+    page="알림 한 건: 고객 {customers:,}명, 불편 {frictions:,}건, 묶인 이슈 {held:,}건",
+    day_facts={
+        "messages": "팀이 받은 메시지",
+        "cards": "고객 이슈마다 카드를 보냈다면",
+        "acknowledged": "담당을 정한 이슈",
+        "escalated": "아무도 맡지 않아 책임자에게 간 알림",
+        "resolved": "결과를 적고 해결한 이슈",
+        "came_back": "해결 뒤 다시 연락한 고객",
+    },
+    impact="효과가 있었는지: 하루가 지난 뒤 `waymark impact --at {at}`",
+    message="읽는 사람이 보는 메시지",
 )
