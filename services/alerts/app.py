@@ -67,6 +67,8 @@ from services.runtime.process.tasks import TaskOwner
 from services.runtime.settings import CommonSettings
 from services.runtime.telemetry import logs
 from services.runtime.telemetry.health import CheckResult, HealthChecks
+from services.runtime.telemetry.span_export import traced
+from services.runtime.telemetry.tracing import NO_TRACING, SpanRecorder
 
 _log = logs.get_logger(__name__)
 
@@ -106,6 +108,7 @@ async def running(
         _log.warning("no master key is set: signing secrets stand in the database as they are, vendors' are refused")
     check_listening(AlertsSettings, alerts.host, alerts.port)
     async with AsyncExitStack() as stack:
+        tracing = stack.enter_context(traced("alerts", common.traces_endpoint, common.traces_sampled))
         pool = await open_postgres(lambda: _open_pool(common))
         stack.push_async_callback(pools.close_pool, pool)
         await probe_kafka(common.brokers)
@@ -115,6 +118,7 @@ async def running(
         sessions = await open_postgres(lambda: _open_sessions(common, pool), variable=lasting.variable)
         stack.push_async_callback(pools.close_pool, sessions)
         service = AlertsProcess(settings, pool, producer, clock or SystemClock(), failpoints, sessions)
+        service.trace_to(tracing)
         await stack.enter_async_context(service.sender)
         webhooks = await stack.enter_async_context(TaskOwner(stop_within_s=2.0))
         owner = await stack.enter_async_context(TaskOwner(stop_within_s=5.0))
@@ -146,6 +150,7 @@ class AlertsProcess:
         alerts = settings.alerts
         self._sessions = sessions or pool
         self._failpoints = failpoints
+        self._tracing = NO_TRACING
         self._settings = settings
         self._pool = pool
         self._producer = producer
@@ -181,6 +186,10 @@ class AlertsProcess:
             queue_length=alerts.stream_queue,
         )
         self.parts = self._make_parts()
+
+    def trace_to(self, tracing: SpanRecorder) -> None:
+        """Send spans there; before `start`."""
+        self._tracing = self.intake.tracing = tracing
 
     def start(self, owner: TaskOwner, dispatcher: Dispatcher) -> None:
         """Start every loop as a task of `owner`."""
@@ -253,6 +262,7 @@ class AlertsProcess:
             failpoints=self._failpoints,
             jitter=SystemRandom().random,
             tasks=webhooks,
+            tracing=self._tracing,
         )
 
     def health(self) -> HealthChecks:

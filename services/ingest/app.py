@@ -75,6 +75,7 @@ from services.runtime.process.tasks import TaskOwner
 from services.runtime.settings import CommonSettings
 from services.runtime.telemetry import logs
 from services.runtime.telemetry.health import CheckResult, HealthChecks
+from services.runtime.telemetry.span_export import traced
 
 _log = logs.get_logger(__name__)
 
@@ -100,6 +101,7 @@ async def run(settings: IngestProcessSettings, *, on_ready: OnReady | None = Non
     CompanyFiles.read(ingest)  # what is wrong there is said before anything is started
     check_listening(IngestSettings, ingest.host, ingest.port)
     async with AsyncExitStack() as stack:
+        tracing = stack.enter_context(traced("ingest", common.traces_endpoint, common.traces_sampled))
         pool = await open_postgres(lambda: _open_pool(common))
         stack.push_async_callback(pools.close_pool, pool)
         await probe_kafka(common.brokers)
@@ -112,6 +114,7 @@ async def run(settings: IngestProcessSettings, *, on_ready: OnReady | None = Non
         stack.push_async_callback(producer.stop)
         owner = await stack.enter_async_context(TaskOwner())
         service = IngestProcess(ingest, SourceStore(pool), producer, clock, new_id, PostgresBindingStore(pool))
+        service.intake.tracing = tracing
         await service.suppressions.watch(
             PostgresSuppressionStore(pool)
         )  # before the first touchpoint, not soon after it

@@ -59,6 +59,8 @@ from services.runtime.process.tasks import TaskOwner
 from services.runtime.settings import CommonSettings
 from services.runtime.telemetry import logs
 from services.runtime.telemetry.health import CheckResult, HealthChecks
+from services.runtime.telemetry.span_export import traced
+from services.runtime.telemetry.tracing import SpanRecorder
 
 _log = logs.get_logger(__name__)
 
@@ -90,6 +92,7 @@ async def run(
     rules = rules_file.from_settings(own)
     check_listening(WorkerSettings, own.host, own.port)
     async with AsyncExitStack() as stack:
+        tracing = stack.enter_context(traced("journey", common.traces_endpoint, common.traces_sampled))
         pool = await open_postgres(lambda: _open_pool(common, own), within_s=START_WITHIN_S)
         stack.push_async_callback(pools.close_pool, pool)
         policy = await read_policy(pool)
@@ -102,7 +105,7 @@ async def run(
             common.brokers, client_id="waymark-journey-outbox", idempotent=common.kafka_idempotence
         )
         stack.push_async_callback(producer.stop)
-        connections = WorkerConnections(pool=pool, ends=ends, producer=producer, line=line)
+        connections = WorkerConnections(pool=pool, ends=ends, producer=producer, line=line, tracing=tracing)
         worker = Worker(settings, connections, failpoints, policy)
         await worker.policies.begin(rules, file=own.rules)
         await worker.work(on_ready)
@@ -111,12 +114,13 @@ async def run(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerConnections:
-    """The connections of the worker, and the line that it reads."""
+    """The connections of the worker, the line that it reads, and where its spans go."""
 
     pool: Pool
     ends: LogEnds
     producer: KafkaProducer
     line: TopicLine
+    tracing: SpanRecorder
 
 
 class Worker:
@@ -278,6 +282,7 @@ class Worker:
             every_s=own.relay_every_s,
             lease_s=own.lease_s,
             keep_days=own.keep_published_days,
+            tracing=connections.tracing,
         )
 
     def _build_applier(self, renewer: CustomerRenewer, failpoints: Failpoints) -> Applier:
@@ -294,6 +299,7 @@ class Worker:
             failpoints=failpoints,
             after_commit=self.relay.kick,
             step=self.intake.step,
+            tracing=connections.tracing,
         )
         return Applier(attempt=attempt, intake=self.intake, late_after=timedelta(seconds=own.late_after_s))
 

@@ -178,6 +178,15 @@ class CommonSettings(Settings):
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
     log_format: Literal["json", "text"] = Field("json", description="`json`, one object a line, or `text` for people.")
 
+    traces_endpoint: value_forms.WebAddress = Field(
+        "",
+        description="OTLP/HTTP address that spans are sent to, `http://collector:4318/v1/traces`. Empty: nothing is "
+        "traced, and nothing of it is loaded.",
+    )
+    traces_sampled: float = Field(
+        0.1, ge=0.0, le=1.0, description="Share of the traces that begin here, from 0 to 1; others are as they say."
+    )
+
     @field_validator("kafka")
     @classmethod
     def _are_servers(cls, text: str) -> str:

@@ -5,7 +5,7 @@ a dead letter in the same transaction. Trying again is left to `runtime.log`, an
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
 
@@ -15,6 +15,7 @@ from services.alerts.consume.records import ConsumedRecord, read_all
 from services.alerts.failpoints import AlertsFailpoint, AlertsFailpoints
 from services.alerts.issues import issue_store
 from services.alerts.issues.contract import read_friction
+from services.alerts.issues.model import ReportedFriction
 from services.alerts.issues.placement import PlacementPlan, place
 from services.alerts.loop.loop_follower import LoopFollower
 from services.alerts.metrics import AlertsMetrics
@@ -27,11 +28,12 @@ from services.runtime.log.dead_letters import DeadLetterGuard
 from services.runtime.log.progress import TopicLine
 from services.runtime.postgres.pools import Pool, transaction
 from services.runtime.telemetry.logs import get_logger
+from services.runtime.telemetry.tracing import NO_TRACING, OpenBatch, SpanRecorder, SpanRole, traceparent_of
 
 _log = get_logger(__name__)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class FrictionIntake:
     """Applies batches of records to issues."""
 
@@ -45,6 +47,7 @@ class FrictionIntake:
     reopen_window: timedelta
     limit: DeadLetterGuard
     gate: OutbreakGate
+    tracing: SpanRecorder = NO_TRACING
 
     async def apply(self, line: TopicLine, batch: Batch[ConsumedRecord], *, bury: bool) -> None:
         """Try once to apply what is new in `batch`; with `bury`, make dead letters of its records.
@@ -52,24 +55,36 @@ class FrictionIntake:
         Raises:
             FencedError, HoleInProgressError, ConcurrentChangeError, DeadLetterLimitError: nothing is committed.
         """
-        now = self.clock.now()
+        now, window = self.clock.now(), self.reopen_window
         await self.failpoints.reached(AlertsFailpoint.FRICTIONS_READ)
-        async with transaction(self.pool) as connection:
-            held = await PROGRESS.lock(connection, line, [run.claim.partition for run in batch.runs])
-            batch = judge(batch, held)
-            if not batch.runs:
-                return
-            frictions, letters = read_all(batch.items, read_friction, bury=bury)
-            context = await issue_store.load_context(connection, frictions, now=now, reopen_window=self.reopen_window)
-            placement = place(context, frictions, now=now, new_id=self.new_id, reopen_window=self.reopen_window)
-            changes = await self.gate.pass_through(connection, context, placement, now)
-            plans = await self.writer.write(connection, changes, now)
-            await issue_store.save_placement(connection, placement, now)
-            await self.loop.follow(connection, [plan.change for plan in plans], now)
-            dead = await advance_over(connection, line, batch, letters, self.limit, now)
+        with self.tracing.batch("apply frictions", "apply friction", SpanRole.CONSUMER) as spans:
+            async with transaction(self.pool) as connection:
+                held = await PROGRESS.lock(connection, line, [run.claim.partition for run in batch.runs])
+                batch = judge(batch, held)
+                if not batch.runs:
+                    return
+                frictions, letters = read_all(batch.items, self._reader(spans), bury=bury)
+                context = await issue_store.load_context(connection, frictions, now=now, reopen_window=window)
+                placement = place(context, frictions, now=now, new_id=self.new_id, reopen_window=window)
+                changes = await self.gate.pass_through(connection, context, placement, now)
+                plans = await self.writer.write(connection, changes, now)
+                await issue_store.save_placement(connection, placement, now)
+                await self.loop.follow(connection, [plan.change for plan in plans], now)
+                dead = await advance_over(connection, line, batch, letters, self.limit, now)
         self.limit.committed(dead)
         await self.failpoints.reached(AlertsFailpoint.FRICTIONS_APPLIED)
         self._count(placement, plans, letters)
+
+    def _reader(self, spans: OpenBatch) -> Callable[[ConsumedRecord], ReportedFriction]:
+        """Return what reads a friction; where something is traced, with the context of its span."""
+
+        def read(record: ConsumedRecord) -> ReportedFriction:
+            friction = read_friction(record.value)
+            return (
+                replace(friction, trace=spans.follow(traceparent_of(record.headers))) if self.tracing.on else friction
+            )
+
+        return read
 
     def _count(
         self, placement: PlacementPlan, plans: Sequence[NotificationPlan], letters: Sequence[RecordDeadLetter]

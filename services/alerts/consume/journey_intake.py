@@ -53,7 +53,7 @@ class JourneyIntake:
             batch = judge(batch, held)
             if not batch.runs:
                 return
-            journeys, letters = read_all(batch.items, read_journey, bury=bury)
+            journeys, letters = read_all(batch.items, lambda record: read_journey(record.value), bury=bury)
             watched = await self.loop.watched(connection, journeys, now)
             fresh = await _keep(connection, journeys, watched, now)
             plans = await self.writer.write(connection, await _changes(connection, fresh, now), now)

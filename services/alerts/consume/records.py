@@ -30,7 +30,7 @@ class ConsumedRecord:
 
 
 def read_all(
-    records: Iterable[ConsumedRecord], read: Callable[[bytes | None], Value], *, bury: bool
+    records: Iterable[ConsumedRecord], read: Callable[[ConsumedRecord], Value], *, bury: bool
 ) -> tuple[list[Value], list[RecordDeadLetter]]:
     """Return what `read` makes of the records in their order, and a dead letter for each record that it refuses."""
     values: list[Value] = []
@@ -39,7 +39,7 @@ def read_all(
         try:
             if bury:
                 raise UnreadableRecordError("unstorable", message="PostgreSQL refuses a value in it.")
-            values.append(read(record.value))
+            values.append(read(record))
         except UnreadableRecordError as why:
             letters.append(_letter(record, why))
     return values, letters

@@ -66,6 +66,8 @@ class Provision:
     sealed: Mapping[str, SealedSecret] = field(default_factory=dict, repr=False)
     signing: Sequence[SecretMaterial] = field(default=(), repr=False)
     reference: Mapping[str, str] | None = None
+    handed_on: Mapping[str, str] = field(default_factory=dict)
+    """Headers of the trace, of a standard webhook alone: vendors would do nothing with them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,7 +146,7 @@ class MessageCarrier:
         try:
             if provision.address.kind == standard_webhook.KIND:
                 headers = self.signer.headers(webhook_id, body, provision.signing, self.clock.now())
-                sent = await self.sender.send(provision.address.url, body, headers)
+                sent = await self.sender.send(provision.address.url, body, {**headers, **provision.handed_on})
                 return CarriedMessage(sent=sent, verdict=judge_answer(sent.answer))
             return await self._rendered(webhook_id, body, provision)
         except tuple(_OBSTACLES) as error:

@@ -24,6 +24,7 @@ from services.runtime.clock import Clock
 from services.runtime.postgres.pools import Connection, Pool, acquire, retrying
 from services.runtime.process.outages import tolerated
 from services.runtime.telemetry.logs import get_logger
+from services.runtime.telemetry.tracing import trace_id
 
 _log = get_logger(__name__)
 
@@ -149,7 +150,9 @@ class ResultWriter:
         if verdict.outcome is not AttemptOutcome.DELIVERED:
             self.metrics.failures.labels(verdict.failure).inc()
         elif delivery.revised_at is not None:
-            self.metrics.push_latency.observe(max(0.0, (one.at - delivery.revised_at).total_seconds()))
+            trace = trace_id(delivery.trace)
+            exemplar = None if trace is None else {"trace_id": trace}
+            self.metrics.push_latency.observe(max(0.0, (one.at - delivery.revised_at).total_seconds()), exemplar)
         _log.info(
             "webhook attempted",
             delivery=delivery.id,

@@ -37,6 +37,7 @@ class LeasedDelivery:
     created_at: datetime
     revised_at: datetime | None
     lease_until: datetime
+    trace: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +139,8 @@ UPDATE alerts.deliveries d
   FROM taken, alerts.notifications n
  WHERE d.delivery_id = taken.delivery_id AND n.notification_id = d.notification_id
 RETURNING d.delivery_id, d.endpoint_id, d.issue_id, taken.url, taken.kind, d.attempt, d.step, n.body, n.type,
-          d.created_at, coalesce(n.revised_at, n.detected_at) AS revised_at, d.lease_until
+          d.created_at, coalesce(n.revised_at, n.detected_at) AS revised_at, d.lease_until,
+          n.traceparent
 """  # noqa: S608  made of the constant above alone
 
 
@@ -164,6 +166,7 @@ def _leased(row: Row) -> LeasedDelivery:
         created_at=row["created_at"],
         revised_at=row["revised_at"],
         lease_until=row["lease_until"],
+        trace=row["traceparent"],
     )
 
 

@@ -6,16 +6,18 @@ more under the same `webhook-id`. The dispatcher leaves the request itself to `c
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import partial
 
 from services.alerts.deliver import carrier, delivery_store
-from services.alerts.deliver.carrier import DeliveryAddress, MessageCarrier, Provision
+from services.alerts.deliver.carrier import CarriedMessage, DeliveryAddress, MessageCarrier, Provision
 from services.alerts.deliver.delivery_results import ResultWriter
 from services.alerts.deliver.delivery_store import LeasedDelivery
 from services.alerts.deliver.endpoint_health import HealthRecorder
+from services.alerts.deliver.retry import AttemptOutcome
 from services.alerts.failpoints import AlertsFailpoint, AlertsFailpoints
 from services.alerts.metrics import DeliveryMetrics
 from services.alerts.wakeups import Wakeups
@@ -24,6 +26,7 @@ from services.runtime.postgres.pools import Pool, acquire
 from services.runtime.process.outages import tolerated
 from services.runtime.process.tasks import TaskOwner
 from services.runtime.telemetry.logs import get_logger
+from services.runtime.telemetry.tracing import NO_TRACING, SpanRecorder, SpanRole
 
 _log = get_logger(__name__)
 
@@ -43,6 +46,15 @@ class DispatcherSettings:
     poll_s: float
 
 
+class _Way:
+    """What one attempt takes along, and what came of it."""
+
+    carried: CarriedMessage
+
+    def __init__(self, provision: Provision) -> None:
+        self.provision = provision
+
+
 @dataclass(slots=True, kw_only=True)
 class Dispatcher:
     """Leases and sends deliveries until it drains.
@@ -60,6 +72,7 @@ class Dispatcher:
     failpoints: AlertsFailpoints
     jitter: Callable[[], float]
     tasks: TaskOwner
+    tracing: SpanRecorder = NO_TRACING
     _in_flight: set[str] = field(default_factory=set, init=False)
     _draining: bool = field(default=False, init=False)
     _finished: asyncio.Event = field(default_factory=asyncio.Event, init=False)
@@ -131,9 +144,24 @@ class Dispatcher:
             _log.warning("lease ran out before sending", delivery=delivery.id, attempt=delivery.attempt)
             self._release([delivery])
             return
-        carried = await self.carrier.carry(delivery.id, delivery.body, provision)
+        with self._spanning(delivery, provision) as way:
+            way.carried = await self.carrier.carry(delivery.id, delivery.body, way.provision)
         await self.failpoints.reached(AlertsFailpoint.WEBHOOK_ANSWERED)
-        self._results.add(delivery, carried)
+        self._results.add(delivery, way.carried)
+
+    @contextmanager
+    def _spanning(self, delivery: LeasedDelivery, provision: Provision) -> Iterator["_Way"]:
+        """Open the span of an attempt, where what it tells of is traced."""
+        if not self.tracing.on or delivery.trace is None:
+            yield _Way(provision)
+            return
+        with self.tracing.span("deliver notification", SpanRole.CLIENT, delivery.trace) as span:
+            span.describe({"waymark.kind": delivery.kind, "waymark.type": delivery.type})
+            way = _Way(replace(provision, handed_on={"traceparent": span.traceparent or delivery.trace}))
+            yield way
+            verdict = way.carried.verdict
+            if verdict.outcome is not AttemptOutcome.DELIVERED:
+                span.failed(verdict.failure or verdict.outcome)
 
     def _release(self, done: Sequence[LeasedDelivery]) -> None:
         """Forget deliveries whose result is written or given up, and wake whoever waits for that."""

@@ -220,6 +220,7 @@ class ReportedFriction:
     quiet: bool
     title: LocalizedTitle
     document: str = field(repr=False)
+    trace: str | None = field(default=None, compare=False)
     refs: Mapping[str, str] = field(default_factory=dict)
     timeline: tuple[TimelineStep, ...] = ()
     explanation: LocalizedTitle | None = None
@@ -392,6 +393,7 @@ class IssueChange:
     events: tuple[IssueEvent, ...]
     revised_at: datetime | None = None
     """The time of the revision of a friction that caused the change, for the push latency."""
+    trace: str | None = None  # the W3C trace context of that revision
 
 
 SYSTEM = "waymark"

@@ -381,4 +381,5 @@ class _Workspace:
             after=replace(issue, version=version + 1, updated_at=self.now),
             events=tuple(draft.events),
             revised_at=latest_revision(draft.causes),
+            trace=next((f.trace for f in reversed(draft.causes) if f.trace), None),
         )

@@ -66,6 +66,7 @@ class Notification:
     endpoints: tuple[UUID, ...]
     revised_at: datetime | None
     created_at: datetime
+    trace: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -173,6 +174,7 @@ def _notification(
         endpoints=audience,
         revised_at=change.revised_at,
         created_at=now,
+        trace=change.trace,
     )
 
 

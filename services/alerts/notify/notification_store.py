@@ -25,13 +25,14 @@ async def add(
     await connection.execute(
         """
         INSERT INTO alerts.notifications (
-            notification_id, issue_id, sequence, type, reason, route_version, body, revised_at, created_at)
-        SELECT id, issue_id, sequence, type, reason, $9, body, revised_at, created_at
+            notification_id, issue_id, sequence, type, reason, route_version, body, revised_at, created_at, traceparent)
+        SELECT id, issue_id, sequence, type, reason, $10, body, revised_at, created_at, trace
           FROM unnest($1::uuid[], $2::uuid[], $3::bigint[], $4::text[], $5::text[], $6::bytea[], $7::timestamptz[],
-                      $8::timestamptz[]) AS n (id, issue_id, sequence, type, reason, body, revised_at, created_at)
+                      $8::timestamptz[], $9::text[])
+               AS n (id, issue_id, sequence, type, reason, body, revised_at, created_at, trace)
         """,
         *columns(
-            (n.id, n.issue.id, n.sequence, n.type, n.reason, body, n.revised_at, n.created_at)
+            (n.id, n.issue.id, n.sequence, n.type, n.reason, body, n.revised_at, n.created_at, n.trace)
             for n, body in notifications
         ),
         route_version,

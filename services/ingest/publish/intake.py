@@ -6,6 +6,8 @@ producer sends the same id again. Leaves HTTP to `services.ingest.forms`, the by
 """
 
 import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -33,6 +35,7 @@ from services.runtime.clock import Clock, new_trace_id
 from services.runtime.kafka.producer import PublishError, RecordPublisher
 from services.runtime.kafka.record import ProducerRecord
 from services.runtime.telemetry.logs import get_logger
+from services.runtime.telemetry.tracing import NO_TRACING, SpanRecorder, SpanRole, trace_id
 
 _log = get_logger(__name__)
 
@@ -71,6 +74,7 @@ class TouchpointIntake:
     logbook: Logbook
     metrics: IngestMetrics
     clock: Clock
+    tracing: SpanRecorder = NO_TRACING
 
     def __post_init__(self) -> None:
         self._counter = CachedCounter(self.metrics.touchpoints)
@@ -82,29 +86,29 @@ class TouchpointIntake:
         A dry run only decides: nothing is written, remembered or counted, except for rate limits.
         """
         self.rates.take_touchpoints(request.source, len(request.items))
-        trace = records.traceparent(request.traceparent, new_trace_id)
-        plan = _Plan()
-        decided_bytes = 0
-        for item in request.items:
-            if isinstance(item, ItemResult):  # its wire form rejected it
-                plan.results.append(item)
-                continue
-            plan.results.append(self._decide(request, plan, item, trace))
-            decided_bytes += len(item)
-            if decided_bytes > _PAUSE_EVERY_BYTES:
-                decided_bytes = 0
-                await asyncio.sleep(0)
-        if dry_run:
+        with self.tracing.span("accept touchpoints", SpanRole.SERVER, request.traceparent) as span:
+            trace = span.traceparent or records.traceparent(request.traceparent, new_trace_id)
+            plan, decided_bytes = _Plan(), 0
+            for item in request.items:
+                if isinstance(item, ItemResult):  # its wire form rejected it
+                    plan.results.append(item)
+                    continue
+                plan.results.append(self._decide(request, plan, item, trace))
+                decided_bytes += len(item)
+                if decided_bytes > _PAUSE_EVERY_BYTES:
+                    decided_bytes = 0
+                    await asyncio.sleep(0)
+            if dry_run:
+                return plan.results
+            rejected = self.dead_letters.keepable(request, plan.results)
+            if rejected:
+                writing = self.dead_letters.write(request, plan.results, rejected, trace)
+                failed, _ = await asyncio.gather(self._publish(plan, trace), writing)
+            else:
+                failed = await self._publish(plan, trace)
+            self._conclude(request.source.name, plan, failed)
+            self.logbook.record_results(request.source.name, self.clock.now(), plan.results, plan.records, rejected)
             return plan.results
-        rejected = self.dead_letters.keepable(request, plan.results)
-        if rejected:
-            writing = self.dead_letters.write(request, plan.results, rejected, trace)
-            failed, _ = await asyncio.gather(self._publish(plan), writing)
-        else:
-            failed = await self._publish(plan)
-        self._conclude(request.source.name, plan, failed)
-        self.logbook.record_results(request.source.name, self.clock.now(), plan.results, plan.records, rejected)
-        return plan.results
 
     def _decide(self, request: IntakeRequest, plan: _Plan, item: bytes, trace: str) -> ItemResult:
         """Return the result that the next item of `plan` will have, and schedule its record if it is accepted."""
@@ -162,13 +166,13 @@ class TouchpointIntake:
             self.metrics.received_age_seconds.observe((found.received_at - found.occurred_at).total_seconds())
         return result
 
-    async def _publish(self, plan: _Plan) -> frozenset[int]:
+    async def _publish(self, plan: _Plan, trace: str) -> frozenset[int]:
         """Write the records of `plan`; return the positions of the items that Kafka did not acknowledge."""
         if not plan.records:
             return frozenset()
-        started = self.clock.monotonic()
         try:
-            await self.publisher.publish([*plan.records.values()])
+            with self._measured(trace):
+                await self.publisher.publish([*plan.records.values()])
         except PublishError as error:
             self.metrics.publish_failures.inc()
             if not self._failing:  # once an outage, not once a request
@@ -176,12 +180,21 @@ class TouchpointIntake:
             self._failing = True
             positions = [*plan.records]
             return frozenset(positions[at] for at in error.failed)
-        finally:
-            self.metrics.publish_seconds.observe(self.clock.monotonic() - started)
         if self._failing:
             _log.info("touchpoints acknowledged again")
             self._failing = False
         return frozenset()
+
+    @contextmanager
+    def _measured(self, trace: str) -> Iterator[None]:
+        """Measure how long Kafka takes to acknowledge or to fail, with a span of it."""
+        started = self.clock.monotonic()
+        try:
+            with self.tracing.span("publish touchpoints", SpanRole.PRODUCER, trace):
+                yield
+        finally:
+            exemplar = trace_id(trace) if self.tracing.on else None
+            self.metrics.publish_seconds.observe(self.clock.monotonic() - started, exemplar)
 
     def _conclude(self, source: str, plan: _Plan, failed: frozenset[int]) -> None:
         """Make what was not acknowledged unavailable, remember what was, and count all results."""

@@ -5,6 +5,7 @@ Everything commits together with the progress, or not at all. When to try again 
 
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -28,6 +29,7 @@ from services.runtime.log.identity import fingerprint
 from services.runtime.log.progress import Advance, TopicLine
 from services.runtime.postgres.pools import Connection, Pool, transaction
 from services.runtime.process.garbage_collection import without_collection
+from services.runtime.telemetry.tracing import NO_TRACING, OpenBatch, SpanRecorder, SpanRole, TraceFollower
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,7 @@ class BatchTransaction:
     failpoints: Failpoints
     after_commit: Callable[[], None]
     step: ProgressCallback = ignore_progress
+    tracing: SpanRecorder = NO_TRACING
 
     async def apply(self, batch: Batch[BatchRecord], *, bury: bool, widened: Collection[IdentifierKey] = ()) -> None:
         """Apply those records of `batch` that are not applied yet; with `bury`, only make them dead letters.
@@ -57,7 +60,7 @@ class BatchTransaction:
         """
         await self.failpoints.reached(WorkerFailpoint.BEFORE_TRANSACTION)
         started = self.clock.monotonic()
-        with without_collection():
+        with self._tracing_all() as spans, without_collection():
             async with transaction(self.pool) as connection:
                 held = await PROGRESS.lock(connection, self.line, [run.claim.partition for run in batch.runs])
                 batch = judge(batch, held)
@@ -68,11 +71,14 @@ class BatchTransaction:
                 filtered.refuse_fresh(resolution.nobody, PoisonCode.NO_USABLE_IDENTIFIER)
                 self.step()
                 await self.failpoints.reached(WorkerFailpoint.MID_TRANSACTION)
-                updates = customer_updates(filtered.fresh.values(), resolution)
+                updates = customer_updates(filtered.fresh.values(), resolution, spans.follow)
                 written = await self.renewer.renew(connection, updates, self.step, in_force)
                 applied = account_for(batch, filtered, resolution, written)
                 await self._advance(connection, applied, filtered)
         await self._note_committed(applied, started)
+
+    def _tracing_all(self) -> AbstractContextManager[OpenBatch]:
+        return self.tracing.batch("apply touchpoints", "apply touchpoint", SpanRole.CONSUMER)
 
     async def _advance(self, connection: Connection, applied: AppliedBatch, filtered: FilteredBatch) -> None:
         """Bury what is to be buried, and advance the progress over the batch: the transaction's last statements."""
@@ -90,14 +96,17 @@ class BatchTransaction:
 
 
 def customer_updates(
-    fresh: Iterable[DecodedRecord], resolution: IdentityResolution
+    fresh: Iterable[DecodedRecord], resolution: IdentityResolution, follow: TraceFollower
 ) -> dict[CustomerId, CustomerUpdate]:
-    """Return what is new about each customer, its records in the order of the log."""
+    """Return what is new about each customer, its records in the order of the log; `follow` begins their spans."""
     theirs: dict[CustomerId, list[DecodedRecord]] = {
         customer: [] for customer in (*resolution.absorbed, *resolution.disturbed)
     }
+    traces: dict[CustomerId, str | None] = {}
     for one in fresh:
-        theirs.setdefault(resolution.owners[one.touchpoint.key], []).append(one)
+        owner = resolution.owners[one.touchpoint.key]
+        theirs.setdefault(owner, []).append(one)
+        traces[owner] = follow(one.trace)
     return {
         customer: CustomerUpdate(
             fresh=records,
@@ -105,6 +114,7 @@ def customer_updates(
             gained_from=resolution.disturbed.get(customer, ()),
             relocation=resolution.relocation,
             new_identifiers=resolution.new_identifiers.get(customer, 0),
+            trace=traces.get(customer),
         )
         for customer, records in theirs.items()
     }

@@ -12,6 +12,7 @@ from schemas.documents import touchpoint as touchpoint_v1
 from services.journey.consume.dead_letters import DeadLetter, RecordFault
 from services.journey.consume.intake import ConsumedRecord
 from services.journey.domain.touchpoint import RecordedTouchpoint, Touchpoint, fingerprint, is_late
+from services.runtime.telemetry.tracing import traceparent_of
 
 MOST_BYTES = 1024 * 1024
 """Longest record that is decoded; the limit of ingest for one item is 64 KiB."""
@@ -68,10 +69,7 @@ class DecodedRecord(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     @property
     def trace(self) -> str | None:
         """The W3C trace context of the record, None without one."""
-        for name, value in self.record.headers:
-            if name == "traceparent":
-                return value.decode("ascii", "replace")
-        return None
+        return traceparent_of(self.record.headers)
 
 
 BatchRecord = DecodedRecord | DeadLetter

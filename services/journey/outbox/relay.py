@@ -15,9 +15,11 @@ from services.journey.metrics import FrictionMetrics
 from services.journey.outbox import outbox_rows
 from services.journey.outbox.outbox_rows import LeasedRecord
 from services.runtime.kafka.producer import PublishError, RecordPublisher
+from services.runtime.kafka.record import ProducerRecord
 from services.runtime.postgres.pools import Pool, acquire, transaction
 from services.runtime.process.outages import tolerated
 from services.runtime.telemetry.logs import get_logger
+from services.runtime.telemetry.tracing import NO_TRACING, SpanRecorder, SpanRole, traceparent_of
 
 _log = get_logger(__name__)
 
@@ -44,6 +46,7 @@ class OutboxRelay:
     every_s: float
     lease_s: float
     keep_days: int
+    tracing: SpanRecorder = NO_TRACING
     _kicked: asyncio.Event = field(default_factory=asyncio.Event)
 
     def kick(self) -> None:
@@ -94,13 +97,20 @@ class OutboxRelay:
         if not leased:
             return 0
         try:
-            await self.publisher.publish([one.record for one in leased])
+            await self._publish([one.record for one in leased])
         except PublishError as error:
             await self._settle(_before_the_first_failure(leased, error.failed), leased)
             raise
         await self.failpoints.reached(WorkerFailpoint.AFTER_PUBLISH)
         await self._settle(leased, leased)
         return len(leased)
+
+    async def _publish(self, records: Sequence[ProducerRecord]) -> None:
+        with self.tracing.batch("publish outbox", "publish record", SpanRole.PRODUCER) as spans:
+            if self.tracing.on:
+                for one in records:
+                    spans.follow(traceparent_of(one.headers))
+            await self.publisher.publish(records)
 
     async def _settle(self, acknowledged: Sequence[LeasedRecord], leased: Sequence[LeasedRecord]) -> None:
         done = {one.id for one in acknowledged}

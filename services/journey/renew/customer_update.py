@@ -34,16 +34,13 @@ class CustomerUpdate:
     gained_from: Sequence[UUID] = ()
     relocation: Relocation = NOTHING_MOVED
     new_identifiers: int = 0
+    trace: str | None = None
+    """The W3C trace context that goes on with what is published: that of the latest record."""
 
     @property
     def is_plain(self) -> bool:
         """Whether there are new touchpoints of the customer's own, and nothing else."""
         return bool(self.fresh) and not (self.absorbed or self.gained_from or self.relocation.touchpoints)
-
-    @property
-    def trace(self) -> str | None:
-        """The W3C trace context of the latest record."""
-        return self.fresh[-1].trace if self.fresh else None
 
 
 @dataclass(frozen=True, slots=True)

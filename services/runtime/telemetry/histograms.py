@@ -7,8 +7,10 @@ prometheus_client's own takes two locks for each value and walks its buckets one
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
+from typing import Any
 
 from prometheus_client import CollectorRegistry
+from prometheus_client.core import Exemplar
 from prometheus_client.metrics_core import HistogramMetricFamily
 from prometheus_client.registry import Collector
 from prometheus_client.utils import floatToGoString
@@ -17,17 +19,21 @@ from prometheus_client.utils import floatToGoString
 class HistogramSeries:
     """The observed values for one set of labels."""
 
-    __slots__ = ("_bounds", "counts", "total")
+    __slots__ = ("_bounds", "counts", "exemplars", "total")
 
     def __init__(self, bounds: Sequence[float]) -> None:
         self._bounds = bounds
         self.counts = [0] * (len(bounds) + 1)
+        self.exemplars: dict[int, Exemplar] = {}
         self.total = 0.0
 
-    def observe(self, value: float) -> None:
-        """Count `value` in the first bucket whose bound it does not exceed."""
-        self.counts[bisect_left(self._bounds, value)] += 1
+    def observe(self, value: float, trace: str | None = None) -> None:
+        """Count `value` in the first bucket whose bound it does not exceed; the trace is its latest exemplar."""
+        bucket = bisect_left(self._bounds, value)
+        self.counts[bucket] += 1
         self.total += value
+        if trace is not None:
+            self.exemplars[bucket] = Exemplar({"trace_id": trace}, value)
 
 
 class FastHistogram(Collector):
@@ -66,5 +72,10 @@ class FastHistogram(Collector):
         bounds = (*self._bounds, float("inf"))
         names = [floatToGoString(bound) for bound in bounds]  # type: ignore[no-untyped-call]  # as the client writes it
         for values, series in self._series.items():
-            family.add_metric(values, list(zip(names, accumulate(series.counts), strict=True)), series.total)
+            counts = accumulate(series.counts)
+            buckets: list[Any] = [  # the client's stubs know no exemplar that may be missing, its code does
+                (name, count, series.exemplars.get(at))
+                for at, (name, count) in enumerate(zip(names, counts, strict=True))
+            ]
+            family.add_metric(values, buckets, series.total)
         yield family

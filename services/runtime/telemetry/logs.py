@@ -35,7 +35,7 @@ FORBIDDEN_FIELDS = frozenset(
 _QUIETER = ("aiohttp.access", "aiokafka", "faust", "httpcore2", "httpx2", "mode", "uvicorn.access", "uvicorn.error")
 """Libraries whose info lines repeat ours, or name URLs, where identifiers stand."""
 
-_REPETITIVE = frozenset({"aiokafka", "faust", "mode"})
+_REPETITIVE = frozenset({"aiokafka", "faust", "mode", "opentelemetry"})
 """Libraries that say the same hundreds of times a second while a broker is away: measured, 20,000 lines in 12 s."""
 
 REPEAT_AFTER_S = 10.0

@@ -31,7 +31,7 @@ def resolution(**owners: CustomerId) -> IdentityResolution:
 def test_each_customer_gets_its_new_records_in_the_order_of_the_log() -> None:
     filtered, _ = first_of_each(a_batch(document("a"), document("b"), document("c")))
 
-    updates = customer_updates(filtered.fresh.values(), resolution(a=ANN, b=BOB, c=ANN))
+    updates = customer_updates(filtered.fresh.values(), resolution(a=ANN, b=BOB, c=ANN), lambda trace: trace)
 
     assert {customer: [one.touchpoint.id for one in update.fresh] for customer, update in updates.items()} == {
         ANN: ["a", "c"],
@@ -42,7 +42,7 @@ def test_each_customer_gets_its_new_records_in_the_order_of_the_log() -> None:
 def test_a_customer_is_renewed_for_a_merge_though_nothing_of_it_is_new() -> None:
     found = IdentityResolution(absorbed={ANN: [GONE]}, new_identifiers={ANN: 2})
 
-    (update,) = customer_updates([], found).values()
+    (update,) = customer_updates([], found, lambda trace: trace).values()
 
     assert (update.fresh, update.absorbed, update.new_identifiers) == ([], [GONE], 2)
 

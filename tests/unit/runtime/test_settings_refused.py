@@ -41,7 +41,7 @@ WRONG = {
         ("localhost", f"postgresql://u:{SECRET}/@h/db", f"postgresql://u:{SECRET}@h:5432x/db", "서울"),
     ),
     **dict.fromkeys(
-        ("public_url", "actions_url", "ingest_url", "journey_url", "alerts_url"),
+        ("public_url", "actions_url", "ingest_url", "journey_url", "alerts_url", "traces_endpoint"),
         (
             "shop.example.com",
             "ftp://h",

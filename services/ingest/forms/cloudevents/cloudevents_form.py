@@ -116,7 +116,7 @@ def _rules(dialect: Any, source: str) -> EventRules:
 
 
 def _trace(found: EventReading) -> str:
-    """Return the trace context that an event carries (extension "Distributed Tracing")."""
+    """Return the trace context that an event carries (extension "Distributed SpanRecorder")."""
     return str(found.extensions.get("traceparent", "")) if isinstance(found, CloudEvent) else ""
 
 
