@@ -1,6 +1,5 @@
 """The read API over a real database: what it finds, what it refuses, and how it pages."""
 
-from datetime import datetime
 from typing import Any
 from urllib.parse import quote, urljoin
 
@@ -397,20 +396,3 @@ async def test_while_the_database_is_away_callers_are_asked_to_come_back(
     assert answer.headers["retry-after"]
     assert (await reader.get("/livez")).status_code == 200
     assert (await reader.get("/readyz")).status_code == 503
-
-
-async def test_the_pipeline_says_until_when_everything_is_applied(
-    reader: httpx2.AsyncClient, journey_rows: Rows
-) -> None:
-    nobody = (await reader.get("/v1/pipeline")).json()
-    await journey_rows.progress(0, at(50), None, line="an older log")
-    await journey_rows.progress(0, at(60), at(90))
-    await journey_rows.progress(1, at(70), None)
-    found = (await reader.get("/v1/pipeline")).json()
-
-    assert nobody["partitions"] == 0
-    assert "complete_until" not in nobody
-    assert found["partitions"] == 2
-    assert datetime.fromisoformat(found["complete_until"]) == at(70), "the one that is furthest behind"
-    assert datetime.fromisoformat(found["applied_at"]) == at(70)
-    assert found["waiting"] == 0

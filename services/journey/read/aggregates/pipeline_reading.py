@@ -44,8 +44,8 @@ class PipelineReader:
     async def pipeline(self) -> PipelineView:
         """Return how things stand now."""
         async with snapshot(self._pool) as connection:
-            row = await connection.fetchrow(_PROGRESS)
-            outbox = await connection.fetchrow(_OUTBOX)
+            [row] = await connection.fetch(_PROGRESS)
+            [outbox] = await connection.fetch(_OUTBOX)
             found: datetime | None = await connection.fetchval(_LATEST_FRICTION)
         return PipelineView(
             at=row["at"],
