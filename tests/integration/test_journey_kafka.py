@@ -17,6 +17,7 @@ from tests.fixtures.journey_workers import (
     survive_every_failpoint,
     verify,
 )
+from tests.integration.test_identity_policy_workers import take_on_while_one_dies
 from tests.waiting import until
 
 pytestmark = [pytest.mark.kafka, pytest.mark.timeout(400)]
@@ -59,6 +60,10 @@ async def test_fausts_streams_in_pure_python_share_and_take_over_alike(stage: Wo
     stage.environ["NO_CYTHON"] = "1"
     await two_share_and_one_takes_over(stage)
     assert all(worker.says("faust is pure Python") for worker in stage.processes)
+
+
+async def test_both_take_a_version_of_identity_on_under_load_while_one_of_them_dies(stage: WorkerStage) -> None:
+    await take_on_while_one_dies(stage)
 
 
 async def test_an_idle_topic_counts_as_read_so_that_timers_can_fire(stage: WorkerStage) -> None:

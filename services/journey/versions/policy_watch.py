@@ -30,11 +30,16 @@ class PolicyWatch:
         self.cache = PolicyCache(changed=self._tell)
 
     async def begin(self, rules: ResolvedRules, *, file: str) -> None:
-        """Store the rules that the worker was started with, where they are to be; `file` is empty for the shipped."""
+        """Store the rules that the worker was started with, where they are to be; `file` is empty for the shipped.
+
+        The policy of identity that ships is stored where there is none, so that a release which ships another judges by
+        the same one beside this.
+        """
         new = storing.first_rules(rules, file=file)
 
         async def once() -> storing.PolicyApplication:
             async with transaction(self.pool) as connection:
+                await storing.begin(connection, storing.shipped_identity(), named=False)
                 return await storing.begin(connection, new, named=bool(file))
 
         begun = await retrying(once)
