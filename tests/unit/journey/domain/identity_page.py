@@ -16,8 +16,9 @@ _HEAD = """\
 # Who is who: a table
 
 What [semantics.md](semantics.md#identity) defines, by example. Each row is decided in fifty orders, with facts
-repeated, and gives what stands here. The rows come from `tests/unit/journey/domain/identity_scenarios.py`, and a test
-holds this page to them.
+repeated, and gives what stands here; two workers on one database, with the touchpoints of each row in any order, cut
+into batches anywhere and over two partitions, store the same (`tests/integration/test_identity_table.py`). The rows
+come from `tests/unit/journey/domain/identity_scenarios.py`, and a test holds this page to them.
 
 A touchpoint is written `10: c=A! k=1`: minutes from the beginning, then identifiers by a letter for their type; `!`
 says that the source verified the value. {letters}.
