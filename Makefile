@@ -15,7 +15,7 @@ SLOWEST := --durations=10 --durations-min=1  # seconds; printed before the closi
 # A suite starts hundreds of processes: where nothing compiled is kept, each compiles every module again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup demo up test test-kafka test-sdks test-poolers test-tls faults faults-short soak test-panels test-alertmanager test-browser check fmt bench mutate lock env-example dashboards metrics-page signals-page conversations-page clean
+.PHONY: help setup demo up test test-kafka test-sdks test-poolers test-tls faults faults-short soak test-panels test-alertmanager test-browser check fmt bench mutate lock env-example dashboards metrics-page signals-page signals-measured conversations-page clean
 
 help:  ## print this
 	@awk 'BEGIN {FS = ":.*## "; print "make <target>\n"} /^[a-z-]+:.*## / {printf "  %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -104,6 +104,9 @@ metrics-page: $(STAMP)  ## write docs/metrics.md again from the metrics that the
 
 signals-page: $(STAMP)  ## write docs/signals.md and docs/signals.ko.md again from the shipped rules
 	$(BIN)/python -m tests.architecture.signals_page
+
+signals-measured: $(STAMP)  ## write docs/signals-measured.md again; LOG=the help desk log
+	$(BIN)/python -m benchmarks.signals $(LOG)
 
 conversations-page: $(STAMP)  ## write docs/conversations.md again from what channel systems' deliveries become
 	$(BIN)/python -m tests.unit.ingest.webhooks.conversation_stories

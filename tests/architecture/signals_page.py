@@ -52,7 +52,8 @@ _HEAD = {
     "en": """\
 # Signals: what the shipped rules find, and why their limits are what they are
 
-*[한국어](signals.ko.md). `make signals-page` writes this page from `default.yaml` and `signals.yaml` of the rulebook.*
+*[한국어](signals.ko.md). `make signals-page` writes this page from `default.yaml` and `signals.yaml` of the
+rulebook.*
 
 **{on} of {all} rules are on.** The others cost nothing until you switch them on, one by one:
 
@@ -70,7 +71,9 @@ On are rules that need only what most houses send. Some are friction by definiti
 that was reopened, a customer who says so); those of repeated contacts and of cases were measured on a log of real
 cases; the limits of `long_wait` and `checkout_abandoned` are our own. The others rest on limits that nobody has
 measured on *your* customers, or on touchpoints that not every house sends; they are off until you have looked at a
-week of them. How each shape decides stands in [rules.md](rules.md) and [semantics.md](semantics.md).
+week of them. [signals-measured.md](signals-measured.md) has what each found on a log of real cases and on the demo,
+how much of it was right, and what it costs. How each shape decides stands in [rules.md](rules.md) and
+[semantics.md](semantics.md).
 """,
     "ko": """\
 # 신호: 기본 규칙이 찾는 것과 그 기준의 근거
@@ -93,8 +96,8 @@ change:
 고객이 직접 한 말), 반복 문의와 케이스에 관한 규칙은 실제 기록으로 재어 보았으며, `long_wait`와 `checkout_abandoned`의
 기준은 저희가 정한 값입니다.
 나머지는 기준을 *이 회사의* 고객으로 재어 본 적이 없거나, 모든 회사가 보내지는 않는 접점이 필요하므로 일주일 치를
-살펴볼 때까지 꺼 둡니다. 규칙이 판단하는 방법은 [rules.md](rules.md)와 [semantics.md](semantics.md)(영어)에
-있습니다.
+살펴볼 때까지 꺼 둡니다. 실제 기록과 데모에서 찾은 것과 비용은 [signals-measured.ko.md](signals-measured.ko.md)에
+있습니다. 규칙이 판단하는 방법은 [rules.md](rules.md)와 [semantics.md](semantics.md)(영어)에 있습니다.
 """,
 }
 
