@@ -79,6 +79,7 @@ export function Inbox() {
     const press = (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
       if (document.querySelector("dialog[open]") || event.target.closest?.("input:not(.pick), select, textarea")) return;
+      if (event.key === "Enter" && event.target.closest?.("a, button, .row")) return; // it does what it is for
       const at = list.findIndex((one) => one.id === activeId);
       const issue = list[at];
       const ask = (name) => (issue) => setDialog({ name, issue });
@@ -93,7 +94,7 @@ export function Inbox() {
         a: acting(takeIt, takeMany), e: acting(ask("resolve"), () => onMany("resolve")), s: acting(ask("snooze"), () => onMany("snooze")), n: acting(ask("note")), u: () => (notice.value?.undo ? notice.value.undo() : undo()),
         c: () => issue?.customer_id && go(`/customers/${issue.customer_id}`),
         "?": () => setDialog({ name: "help" }),
-        Enter: () => issue && !event.target.closest?.("a, button, .row") && open(issue.id), Escape: () => (shown ? close() : setPicked(new Set())),
+        Enter: () => issue && open(issue.id), Escape: () => (shown ? close() : setPicked(new Set())),
       };
       const deed = deeds[event.key] ?? deeds[BY_PLACE[event.code]];
       if (!deed) return;
