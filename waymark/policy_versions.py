@@ -7,7 +7,8 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from services.journey.versions import policy_table, shadowing, storing
+from services.journey.shadowing import shadow_versions
+from services.journey.versions import policy_table, storing
 from services.journey.versions.policy_table import NewPolicy, PolicyKind, PolicyVersion
 from services.journey.versions.storing import PolicyApplication
 from services.runtime.postgres.pools import Connection
@@ -49,7 +50,7 @@ async def put_again(connection: Connection, kind: PolicyKind, number: int, by: s
         author=by,
         note=note or f"version {number} again",
     )
-    return await (shadowing.apply if kind is PolicyKind.RULES else storing.apply)(connection, new)
+    return await (shadow_versions.apply if kind is PolicyKind.RULES else storing.apply)(connection, new)
 
 
 def demand_any(kind: PolicyKind, stored: list[PolicyVersion]) -> list[PolicyVersion]:

@@ -6,7 +6,7 @@ from typing import Final
 import asyncpg
 
 from services.journey.rulebook import rules_file
-from services.journey.versions import shadowing
+from services.journey.shadowing import shadow_versions
 from services.runtime.postgres.pools import close_pool, create_pool, transaction
 from tests.faults.checker import Check, verdict
 from tests.oracle.expected import expect_shadow
@@ -35,7 +35,7 @@ async def put_in_shadow(database: str) -> None:
     pool = await create_pool(database, application_name="faults-shadow", size=1)
     try:
         async with transaction(pool) as connection:
-            await shadowing.try_rules(connection, file, author="faults", note="beside those in force")
+            await shadow_versions.try_rules(connection, file, author="faults", note="beside those in force")
     finally:
         await close_pool(pool)
 

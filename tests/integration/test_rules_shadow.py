@@ -12,11 +12,12 @@ import pytest_asyncio
 from schemas.documents import touchpoint as touchpoint_v1
 from services.journey.rulebook import rules_file
 from services.journey.rulebook.rules_file import ResolvedRules
+from services.journey.shadowing import shadow_listing, shadow_versions
+from services.journey.shadowing.shadow_versions import NothingToTryError
 from services.journey.store import shadow_rows
-from services.journey.versions import policy_table, shadow_listing, shadowing, storing
+from services.journey.versions import policy_table, storing
 from services.journey.versions.in_force import PolicyCache
 from services.journey.versions.policy_table import PolicyKind, PolicyVersion
-from services.journey.versions.shadowing import NothingToTryError
 from services.runtime.postgres.pools import acquire, transaction
 from tests.fixtures.journey_bench import JourneyBench, at, open_bench, touchpoint
 from tests.integration.test_journey_timers import read_up_to
@@ -46,13 +47,13 @@ async def bench(database: str) -> AsyncIterator[JourneyBench]:
 async def tried(bench: JourneyBench, text: str = SHORTER) -> PolicyVersion:
     file = resolved(text)
     async with transaction(bench.pool) as connection:
-        return (await shadowing.try_rules(connection, file, author="kim", note="a trial")).version
+        return (await shadow_versions.try_rules(connection, file, author="kim", note="a trial")).version
 
 
 async def applied(bench: JourneyBench, text: str) -> PolicyVersion:
     new = storing.of_rules(resolved(text), author="kim", note="")
     async with transaction(bench.pool) as connection:
-        return (await shadowing.apply(connection, new)).version
+        return (await shadow_versions.apply(connection, new)).version
 
 
 class Stream:
@@ -174,14 +175,14 @@ async def test_from_the_shadow_into_force_with_one_step(bench: JourneyBench) -> 
     stream.send("a", wait_s=60)
     await bench.apply()
     async with transaction(bench.pool) as connection:
-        now = (await shadowing.put_in_force(connection, author="lee", note="fewer")).version
+        now = (await shadow_versions.put_in_force(connection, author="lee", note="fewer")).version
     assert (now.version, now.written) == (2, SHORTER)
     async with acquire(bench.pool) as connection:
         assert await shadow_listing.read(connection) is None
         assert await shadow_listing.numbers(connection) == set()
         await shadow_rows.forget(connection, set())
         with pytest.raises(NothingToTryError):
-            await shadowing.put_in_force(connection, author="lee", note="")
+            await shadow_versions.put_in_force(connection, author="lee", note="")
     stream.now = max(stream.now, now.in_force_from)
     stream.send("b", wait_s=60, customer={"customer_id": "C-2"})
     await bench.apply()

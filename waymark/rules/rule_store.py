@@ -8,13 +8,14 @@ from services.journey.domain.rules.book import Rulebook
 from services.journey.domain.rules.edition import UnknownRule
 from services.journey.rulebook import rules_file, stored_rules
 from services.journey.rulebook.rules_file import ResolvedRules, RulesRefusedError
+from services.journey.shadowing import shadow_listing, shadow_versions
+from services.journey.shadowing.shadow_listing import ShadowListing
+from services.journey.shadowing.shadow_versions import NothingToTryError
 from services.journey.store import shadow_rows
-from services.journey.versions import rule_changes, rule_listing, shadow_listing, shadowing, storing
+from services.journey.versions import rule_changes, rule_listing, storing
 from services.journey.versions.policy_table import PolicyKind, PolicyVersion
 from services.journey.versions.rule_changes import RuleChanges
 from services.journey.versions.rule_listing import RulesListing
-from services.journey.versions.shadow_listing import ShadowListing
-from services.journey.versions.shadowing import NothingToTryError
 from services.journey.versions.storing import PolicyApplication
 from services.runtime.postgres.pools import Connection
 from waymark import policy_versions
@@ -56,19 +57,19 @@ def apply_again(number: int, *, by: str, note: str) -> tuple[PolicyApplication, 
 
 def try_in_shadow(resolved: ResolvedRules, *, by: str, note: str) -> PolicyVersion:
     """Put what a file changes into the shadow; raise `CommandError` if it changes nothing that can be tried."""
-    return _shadow(lambda connection: shadowing.try_rules(connection, resolved, author=by, note=note)).version
+    return _shadow(lambda connection: shadow_versions.try_rules(connection, resolved, author=by, note=note)).version
 
 
 def apply_from_shadow(*, by: str, note: str) -> tuple[PolicyApplication, RuleChanges]:
     """Put the file whose rules are in the shadow in force; raise `CommandError` if nothing is there."""
-    applied = _shadow(lambda connection: shadowing.put_in_force(connection, author=by, note=note))
+    applied = _shadow(lambda connection: shadow_versions.put_in_force(connection, author=by, note=note))
     before = applied.before
     return applied, rule_changes.compare(before.document if before else None, applied.version.document)
 
 
 def end_shadow(*, by: str, note: str) -> PolicyVersion:
     """Take everything out of the shadow; raise `CommandError` if nothing is there."""
-    return _shadow(lambda connection: shadowing.end(connection, author=by, note=note)).version
+    return _shadow(lambda connection: shadow_versions.end(connection, author=by, note=note)).version
 
 
 def _shadow(work: Callable[[Connection], Awaitable[PolicyApplication]]) -> PolicyApplication:
@@ -107,7 +108,7 @@ def _apply(work: Callable[[Connection], Awaitable[PolicyApplication]]) -> tuple[
 
 
 async def _file(connection: Connection, resolved: ResolvedRules, by: str, note: str) -> PolicyApplication:
-    return await shadowing.apply(connection, storing.of_rules(resolved, author=by, note=note))
+    return await shadow_versions.apply(connection, storing.of_rules(resolved, author=by, note=note))
 
 
 def rules_in_force() -> Rulebook:

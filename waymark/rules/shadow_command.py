@@ -9,7 +9,7 @@ from waymark.options import AsJson, examples
 from waymark.user_name import user_name
 
 if TYPE_CHECKING:
-    from services.journey.versions.shadow_listing import ShadowListing, TriedRule
+    from services.journey.shadowing.shadow_listing import ShadowListing, TriedRule
 
 End = Annotated[bool, typer.Option("--end", help=say("Take everything out of it.", "시험을 끝냅니다."))]
 Note = Annotated[str, typer.Option("--note", help=say("Why it ends.", "끝내는 이유."))]

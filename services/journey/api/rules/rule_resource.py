@@ -21,7 +21,8 @@ from services.journey.api.rules.rule_views import (
 )
 from services.journey.rulebook import stored_rules
 from services.journey.rulebook.rules_file import RulesRefusedError
-from services.journey.versions import rule_changes, rule_listing, shadowing, storing
+from services.journey.shadowing import shadow_versions
+from services.journey.versions import rule_changes, rule_listing, storing
 from services.journey.versions.policy_table import NewPolicy, PolicyKind, PolicyVersion
 from services.runtime.http.fields import PlainText
 from services.runtime.postgres.pools import acquire, transaction
@@ -101,7 +102,7 @@ async def apply_rules(
         new = _again(await rule_reading.stored(api, asked.version, accept_language), actor, asked.note)
     desk = await opener.desk()
     async with transaction(desk.pool) as connection:
-        applied = await shadowing.apply(connection, new)
+        applied = await shadow_versions.apply(connection, new)
     return AppliedRulesView.of_applied(applied)
 
 

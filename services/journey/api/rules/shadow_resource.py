@@ -12,9 +12,9 @@ from services.journey.api.rules import rule_reading
 from services.journey.api.rules.rule_views import AppliedRulesView
 from services.journey.api.rules.shadow_views import RulesToTry, ShadowNote, ShadowView
 from services.journey.read.snapshots import snapshot
+from services.journey.shadowing import shadow_listing, shadow_versions
+from services.journey.shadowing.shadow_versions import NothingToTryError
 from services.journey.store import shadow_rows
-from services.journey.versions import shadow_listing, shadowing
-from services.journey.versions.shadowing import NothingToTryError
 from services.journey.versions.storing import PolicyApplication
 from services.runtime.postgres.pools import Connection, acquire, transaction
 
@@ -52,7 +52,7 @@ async def try_rules(opener: Opener, actor: Actor, asked: RulesToTry, accept_lang
     await _carry_out(
         opener,
         accept_language,
-        lambda connection: shadowing.try_rules(connection, resolved, author=actor, note=asked.note),
+        lambda connection: shadow_versions.try_rules(connection, resolved, author=actor, note=asked.note),
     )
     return await _now(opener)
 
@@ -70,7 +70,7 @@ async def put_in_force(
     applied = await _carry_out(
         opener,
         accept_language,
-        lambda connection: shadowing.put_in_force(connection, author=actor, note=asked.note),
+        lambda connection: shadow_versions.put_in_force(connection, author=actor, note=asked.note),
     )
     return AppliedRulesView.of_applied(applied)
 
@@ -85,7 +85,7 @@ async def put_in_force(
 async def end_shadow(opener: Opener, actor: Actor, asked: ShadowNote, accept_language: Language = None) -> ShadowView:
     """What was found in it is forgotten."""
     await _carry_out(
-        opener, accept_language, lambda connection: shadowing.end(connection, author=actor, note=asked.note)
+        opener, accept_language, lambda connection: shadow_versions.end(connection, author=actor, note=asked.note)
     )
     return await _now(opener)
 

@@ -7,8 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from services.journey.api.rules.rule_views import RulesText
 from services.journey.read.views import FrozenView, Instant, TextView
+from services.journey.shadowing.shadow_listing import ShadowListing, TriedRule
 from services.journey.store.shadow_rows import ShadowExample
-from services.journey.versions.shadow_listing import ShadowListing, TriedRule
 from services.runtime.http.fields import PlainText
 
 Note = Annotated[

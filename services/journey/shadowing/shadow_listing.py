@@ -6,9 +6,10 @@ from typing import Any
 
 from services.journey.domain.shadow import ShadowBook, ShadowTrial, ShadowVersion
 from services.journey.rulebook import stored_rules
+from services.journey.shadowing import shadow_versions
 from services.journey.store import frictions, shadow_rows
 from services.journey.store.shadow_rows import ShadowCounts, ShadowExample
-from services.journey.versions import policy_table, rule_changes, shadowing
+from services.journey.versions import policy_table, rule_changes
 from services.journey.versions.policy_table import PolicyKind, PolicyVersion
 from services.runtime.postgres.pools import Connection
 
@@ -42,7 +43,7 @@ class ShadowListing:
 
 async def read(connection: Connection, examples: int = 0) -> ShadowListing | None:
     """Return what is in the shadow, with so many examples of each rule; None if nothing is."""
-    versions = await shadowing.trials(connection)
+    versions = await shadow_versions.trials(connection)
     if not versions:
         return None
     shadow = stored_rules.read_shadow(versions[-1].document)
@@ -75,7 +76,7 @@ async def read(connection: Connection, examples: int = 0) -> ShadowListing | Non
 
 async def numbers(connection: Connection) -> set[int]:
     """Return the versions at which the trials began that go on."""
-    return {trial.number for trial in _trials(await shadowing.trials(connection)).values()}
+    return {trial.number for trial in _trials(await shadow_versions.trials(connection)).values()}
 
 
 def _trials(versions: Sequence[PolicyVersion]) -> dict[str, ShadowTrial]:
