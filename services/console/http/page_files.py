@@ -29,7 +29,7 @@ _IMPORT_MAP = re.compile(rb'<script type="importmap">(.*?)</script>', re.DOTALL)
 
 PAGES = (
     *("/", "/inbox", "/issues/{issue}", "/customers", "/customers/{reference}"),
-    *("/outbreaks", "/rules", "/pipeline"),
+    *("/outbreaks", "/map", "/rules", "/pipeline"),
 )
 """The addresses of pages; the script decides what is shown there."""
 

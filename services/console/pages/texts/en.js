@@ -4,7 +4,7 @@ const some = (n, one, many) => `${n.toLocaleString("en")} ${n === 1 ? one : many
 export default {
   other: { lang: "ko", name: "한국어" },
   skip: "Skip to the content", pages: "Pages", noPage: "There is nothing at this address.",
-  page: { inbox: "Inbox", customers: "Customers", outbreaks: "Outbreaks", rules: "Rules", health: "Health" },
+  page: { inbox: "Inbox", customers: "Customers", outbreaks: "Outbreaks", map: "Journey map", rules: "Rules", health: "Health" },
   role: { reader: "may look", agent: "agent", admin: "operator" },
   signOut: "Sign out", door: "Customers are waiting. Sign in with your key.", key: "Key", enter: "Sign in",
   doorHint: "A reader key may look, an agent key may act. The key is sent once and never kept in this browser.",
@@ -74,6 +74,12 @@ export default {
       unpublished: "See whether Kafka answers; the worker publishes by itself then.", nobody: "Add an endpoint with catch_all: POST /v1/endpoints (docs/alerts.md).",
       unheard: "Mend an endpoint, or add a living one with catch_all; look through these issues in the inbox now.", ways: "Give these routes or their teams a living endpoint.",
       endpoint: "Mend the receiver and enable the endpoint where it is disabled; what waits is sent then." },
+  },
+  map: {
+    title: "Journey map", activities: "Touchpoints shown", connections: "Steps shown", anyReason: "Any reason", anyLevel: "Any service level", range: "Time", ranges: { day: "24 hours", week: "7 days", month: "30 days", all: "All" },
+    start: "Start", closed: "Reached an end", dropped: "Went quiet", graph: "How customers go from touchpoint to touchpoint", table: "All steps as a table", empty: "No step in this time.",
+    column: { from: "From", to: "To", count: "Steps", share: "Share", friction: "With a difficulty", time: "Usually takes" }, other: (n) => `${some(n, "step", "steps")} not shown`,
+    legend: "The thicker, the more steps; the redder, the more often a difficulty stands at the end.", dropsOff: (share) => `${share} went quiet here`,
   },
   rules: {
     title: "Rules", version: (n, who, when) => `Version ${n}, put in force by ${who}, ${when}.`, shown: "Which rules", inForce: "In force", all: "All", search: "Search rules", off: "off", says: "Says",

@@ -2,7 +2,7 @@
 export default {
   other: { lang: "en", name: "English" },
   skip: "본문으로 건너뛰기", pages: "화면", noPage: "이 주소에는 아무것도 없습니다.",
-  page: { inbox: "받은 이슈", customers: "고객", outbreaks: "동시 다발", rules: "규칙", health: "상태" },
+  page: { inbox: "받은 이슈", customers: "고객", outbreaks: "동시 다발", map: "여정 지도", rules: "규칙", health: "상태" },
   role: { reader: "조회", agent: "상담원", admin: "운영자" },
   signOut: "로그아웃", door: "기다리는 고객이 있습니다. 키로 로그인하세요.", key: "키", enter: "로그인",
   doorHint: "조회 키는 보기만, 상담원 키는 처리까지 할 수 있습니다. 키는 한 번만 전송되며 브라우저에 저장하지 않습니다.",
@@ -72,6 +72,12 @@ export default {
       unpublished: "카프카가 응답하는지 확인하세요. 그 뒤에는 자동으로 전달됩니다.", nobody: "모든 이슈를 받을 알림 주소를 추가하세요(운영 문서 참고).",
       unheard: "알림 받는 곳을 고치거나 새로 추가하고, 받은 이슈에서 지금 확인하세요.", ways: "이 경로나 팀에 알림 받을 곳을 지정하세요.",
       endpoint: "받는 쪽을 고치고, 꺼져 있으면 다시 켜세요. 대기 중인 알림은 그때 전송됩니다." },
+  },
+  map: {
+    title: "여정 지도", activities: "표시할 접점", connections: "표시할 단계", anyReason: "모든 사유", anyLevel: "모든 서비스 등급", range: "기간", ranges: { day: "24시간", week: "7일", month: "30일", all: "전체" },
+    start: "시작", closed: "끝까지 감", dropped: "소식 끊김", graph: "고객이 접점에서 접점으로 가는 길", table: "모든 단계를 표로 보기", empty: "이 기간에는 단계가 없습니다.",
+    column: { from: "에서", to: "으로", count: "횟수", share: "비율", friction: "불편 비율", time: "보통 걸린 시간" }, other: (n) => `표시하지 않은 단계 ${n.toLocaleString("ko")}회`,
+    legend: "굵을수록 자주 가는 길이고, 붉을수록 끝에 불편이 있는 경우가 많습니다.", dropsOff: (share) => `${share}가 여기서 소식이 끊김`,
   },
   rules: {
     title: "규칙", version: (n, who, when) => `버전 ${n}, ${who} 적용, ${when}.`, shown: "규칙 범위", inForce: "사용 중", all: "전체", search: "규칙 검색", off: "꺼짐", says: "설명",
