@@ -51,7 +51,7 @@ async def test_a_change_needs_the_token_of_the_session() -> None:
 @pytest.mark.parametrize(
     "target",
     [
-        "/api/alerts/v1/endpoints",
+        "/api/alerts/v1/routes",
         "/api/alerts/v1/teams",
         "/api/alerts/metrics",
         "/api/journey/v1/touchpoints/outcomes",
@@ -62,7 +62,7 @@ async def test_a_change_needs_the_token_of_the_session() -> None:
         "/api/alerts/v1/issues/a%2Fb",
         "/api/alerts//v1/issues",
         "/api/other/v1/issues",
-        "/api/alerts/v1/issues/../endpoints",
+        "/api/alerts/v1/issues/../routes",
     ],
 )
 async def test_what_is_not_on_the_list_is_not_there(target: str) -> None:
