@@ -8,6 +8,7 @@
 A file is checked against `schemas/rules.v1.schema.json`, then rule by rule; every problem is reported at once.
 """
 
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,8 @@ def _resolved(document: dict[str, Any]) -> tuple[list[dict[str, Any]], list[str]
     changes = document.get("change")
     for rule, members in changes.items() if isinstance(changes, dict) else ():
         changed, found = _changed(rule, rules.get(rule), members)
+        if rule not in rules and (near := get_close_matches(str(rule), list(rules), n=1)):
+            found = [f"{problem}; did you mean {near[0]}?" for problem in found]
         problems += [problem for problem in found if problem not in problems]
         rules |= {rule: changed} if changed else {}
     given = document.get("rules")

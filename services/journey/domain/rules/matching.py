@@ -6,6 +6,7 @@ A rule can name every field of a touchpoint: `kind`, `wait_s`, `refs.case_id`, `
 
 import re
 from collections.abc import Callable
+from difflib import get_close_matches
 from operator import attrgetter
 
 import msgspec
@@ -58,14 +59,28 @@ def field_getter(field: str) -> Get:
         return _score_on(int(scale["scale"]))
     family, _, name = field.partition(".")
     if not name:
-        raise InvalidRuleError(f"a touchpoint has no field {field!r}")
+        raise InvalidRuleError(_no_such(field))
     if family == "refs":
         return lambda touchpoint: touchpoint.refs.get(name)
     if family == "attributes":
         return _nested(name)
     if family == "customer":
         return _identifier(name)
-    raise InvalidRuleError(f"a touchpoint has no field {field!r}")
+    raise InvalidRuleError(_no_such(field))
+
+
+def _no_such(field: str) -> str:
+    known = {
+        *_PLAIN,
+        *_MONEY_AND_SCORE,
+        "score.on_7",
+        *(f"{family}.…" for family in ("refs", "attributes", "customer")),
+    }
+    near = get_close_matches(field, sorted(known), n=1)
+    family, _, name = field.partition(".")
+    if name and (families := get_close_matches(family, ["refs", "attributes", "customer"], n=1)):
+        near = [f"{families[0]}.{name}"]
+    return f"a touchpoint has no field {field!r}" + (f"; did you mean {near[0]}?" if near else "")
 
 
 def number(get: Get) -> Callable[[Touchpoint], int | float | None]:

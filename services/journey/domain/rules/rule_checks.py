@@ -78,7 +78,7 @@ def implication_problems(rules: Sequence[Rule]) -> list[str]:
     """Return what is wrong with `implies` in a whole rulebook: rules that do not exist, and circles."""
     implied = {rule.id: rule.implies for rule in rules}
     problems = [
-        f"{rule}: implies: there is no rule {name}"
+        f"{rule}: implies: there is no rule {name}{_near(name, implied)}"
         for rule, names in implied.items()
         for name in names
         if name not in implied
@@ -86,6 +86,11 @@ def implication_problems(rules: Sequence[Rule]) -> list[str]:
     return problems + [
         f"{rule}: implies: it implies itself, in the end" for rule in implied if rule in _reached(rule, implied)
     ]
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    near = get_close_matches(name, list(known), n=1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def _reached(rule: str, implied: Mapping[str, Sequence[str]]) -> set[str]:
