@@ -24,6 +24,15 @@ Play = Annotated[
 Stay = Annotated[
     bool, typer.Option("--stay", help=say("Keep everything running afterwards.", "끝난 뒤에도 계속 실행합니다."))
 ]
+Tour = Annotated[
+    bool,
+    typer.Option(
+        "--tour",
+        help=say(
+            "As --stay; says where to look, and opens the console.", "--stay와 같고 볼 곳을 안내하며 콘솔을 엽니다."
+        ),
+    ),
+]
 Broker = Annotated[
     str | None,
     typer.Option(metavar="embedded|kafka|HOST:PORT", help=say("As for `waymark up`.", "`waymark up`과 같습니다.")),
@@ -41,6 +50,7 @@ class DemoOptions:
     seed: int
     play_s: float
     stay: bool
+    tour: bool
     as_json: bool
 
 
@@ -56,6 +66,7 @@ def register(app: typer.Typer) -> None:
             "waymark demo",
             "waymark demo --customers 10000 --play-seconds 60",
             "waymark demo --stay",
+            "waymark demo --tour",
             "waymark demo --broker kafka --json",
         ),
     )(demo)
@@ -66,6 +77,7 @@ def demo(
     seed: Seed = 7,
     play_s: Play = 25.0,
     stay: Stay = False,
+    tour: Tour = False,
     broker: Broker = None,
     data_dir: DataDir = None,
     port_base: PortBase = None,
@@ -74,10 +86,12 @@ def demo(
     """Start a stack, play, sum up, stop."""
     from tempfile import TemporaryDirectory
 
-    options = DemoOptions(customers=customers, seed=seed, play_s=play_s, stay=stay, as_json=as_json)
+    options = DemoOptions(customers=customers, seed=seed, play_s=play_s, stay=stay or tour, tour=tour, as_json=as_json)
     with TemporaryDirectory(prefix="waymark-demo-", ignore_cleanup_errors=True) as fresh:
         plan = make_demo_plan(data_dir or Path(fresh), options, broker=broker, port_base=port_base)
         result = _perform(plan, options)
+    if result is not None and result.succeeded and not options.stay and not as_json:
+        _offer()
     if result is not None and not result.succeeded:
         raise CommandError(say("the demo did not end as it should; see above", "데모가 정상적으로 끝나지 않았습니다"))
 
@@ -119,16 +133,39 @@ def _perform(plan: "StackPlan", options: DemoOptions) -> "ShowResult | None":
                 report.rest()
                 result = show.perform(stack, memory)
                 if options.stay:
-                    _stay(plan, stack)
+                    _stay(plan, stack, tour=options.tour)
         except StopRequest:
             if result is None:
                 err.print(say("stopped before the end", "끝나기 전에 멈췄습니다"), style="yellow")
     return result
 
 
-def _stay(plan: "StackPlan", stack: "LocalStack") -> None:
+def _offer() -> None:
+    out.print(
+        say(
+            "`waymark demo --stay` leaves everything running to look around; `waymark demo --tour` says where to look.",
+            "`waymark demo --stay`는 끝난 뒤에도 모두 실행해 두고, `waymark demo --tour`는 볼 곳까지 안내합니다.",
+        ),
+        style="dim",
+    )
+
+
+def _stay(plan: "StackPlan", stack: "LocalStack", *, tour: bool) -> None:
     from waymark.local.up_command import watch
     from waymark.local.welcome import welcome
 
     out.print(welcome(plan, stack.target))
+    if tour:
+        _show_round(plan, stack)
     watch(stack, None)
+
+
+def _show_round(plan: "StackPlan", stack: "LocalStack") -> None:
+    """Say where to look; where a person sits at a terminal, open the console in their browser."""
+    import webbrowser
+
+    from waymark.demo.tour import guide, read_tour
+
+    out.print(guide(read_tour(stack.target, plan.folder), stack.target.keys["agent"]), soft_wrap=True)
+    if out.is_terminal:
+        webbrowser.open(f"{stack.target.console}/")
