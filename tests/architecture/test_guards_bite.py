@@ -120,6 +120,11 @@ _SMUGGLED = [
         "import services.journey.rehearsal.part_walk",
     ),
     ("journey-versions", "services/journey/versions/policy_table.py", "import services.journey.versions.in_force"),
+    (
+        "journey-shadowing",
+        "services/journey/shadowing/shadow_versions.py",
+        "import services.journey.shadowing.shadow_listing",
+    ),
     ("pure-domain", "services/journey/repair/differences.py", "import services.runtime.clock"),
     (
         "journey-api-resources",

@@ -109,7 +109,7 @@ async def test_what_cannot_be_tried_is_refused_before_anything_begins(
 
 
 def an_order(url: str) -> PageOrder[Any]:
-    window = BacktestWindow(since=at(-DAY), until=at(9 * DAY), zone=at(0).tzinfo)  # type: ignore[arg-type]
+    window = BacktestWindow(since=at(-DAY), until=at(9 * DAY), zone=at(0).tzinfo)  # type: ignore[arg-type]  # `at` is in UTC
     rules = rules_file.resolve_file().text
     task = BacktestTask(lambda: 0.0)
     return PageOrder(task=task, url=url, open=open_reading, rules=rules, name="rules", window=window, latest=2_000)

@@ -116,6 +116,7 @@ class CustomerRenewer:
     ) -> list[CustomerComparison]:
         """Project each customer of a group, and compare the projection with what is stored."""
         loop = asyncio.get_running_loop()
+        rules, defined, shadow = held.rulebook, held.definitions, held.shadow
         comparisons = []
         turn_ends = loop.time()
         for customer in group:
@@ -124,14 +125,9 @@ class CustomerRenewer:
                 turn_ends = loop.time() + TURN_S
             recorded, stored = self._combine(customer, updates[customer], kept)
             projection = project(
-                recorded,
-                fired=stored.fired,
-                rulebook=held.rulebook,
-                policy=self.policy,
-                definitions=held.definitions,
-                shadow=held.shadow,
+                recorded, fired=stored.fired, rulebook=rules, policy=self.policy, definitions=defined, shadow=shadow
             )
-            changes = diff(projection, stored, held.rulebook, self._context(customer, held.now), held.shadow)
+            changes = diff(projection, stored, rules, self._context(customer, held.now), shadow)
             comparisons.append(CustomerComparison(customer, updates[customer], projection, stored, changes))
         return comparisons
 

@@ -119,7 +119,7 @@ class _Teller:
 
     @property
     def seconds(self) -> float:
-        """Since the beginning."""
+        """Return for how many seconds it has been running."""
         return time.monotonic() - self._began
 
     def told(self, done: int, whole: int, touchpoints: int) -> None:
