@@ -177,7 +177,8 @@ class DemoShow:
             title = outbreak.ko if words.language == "ko" else outbreak.en
             counts = words.page.format(customers=outbreak.customers, frictions=outbreak.frictions, held=outbreak.held)
             day.add_row(Text(title, style="bold red"), counts)
-        done = {"messages": result.verified, "cards": inbox.issues, "acknowledged": inbox.acknowledged}
+        done = {"messages": inbox.told.get("first", 0), "cards": inbox.issues, "all": result.verified}
+        done |= {"acknowledged": inbox.acknowledged}
         done |= {"escalated": result.escalated, "resolved": inbox.resolved, "came_back": inbox.came_back}
         for name, count in done.items():
             day.add_row(words.day_facts[name], Text(f"{count:,}", style="bold"))

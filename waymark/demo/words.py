@@ -72,8 +72,9 @@ ENGLISH = DemoTexts(
     day="The team's day",
     page="one page: {customers:,} customers, {frictions:,} frictions, {held:,} issues held",
     day_facts={
-        "messages": "messages to the team",
+        "messages": "messages about something new",
         "cards": "instead of cards, one for each issue of a customer",
+        "all": "messages to the team in all: news, what became worse, what ended",
         "acknowledged": "issues taken",
         "escalated": "told to the leaders: nobody had taken them",
         "resolved": "resolved, with an outcome",
@@ -123,8 +124,9 @@ KOREAN = DemoTexts(
     day="팀의 하루",
     page="알림 한 건: 고객 {customers:,}명, 불편 {frictions:,}건, 묶인 이슈 {held:,}건",
     day_facts={
-        "messages": "팀이 받은 메시지",
+        "messages": "새 일을 알린 메시지",
         "cards": "고객 이슈마다 카드를 보냈다면",
+        "all": "팀이 받은 모든 메시지(새 일, 악화, 종료)",
         "acknowledged": "담당을 정한 이슈",
         "escalated": "아무도 맡지 않아 책임자에게 간 알림",
         "resolved": "결과를 적고 해결한 이슈",
