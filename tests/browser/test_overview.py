@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -15,28 +16,37 @@ pytestmark = [pytest.mark.browser, pytest.mark.local, pytest.mark.timeout(240)]
 PAGES = ("/outbreaks", "/rules", "/pipeline")
 
 
+def declined(customer: str, at: datetime) -> list[dict[str, Any]]:
+    """Three payments of one order that fail within seconds."""
+    return [
+        {
+            "id": f"declined-{customer}-{turn}",
+            "occurred_at": (at + timedelta(seconds=turn)).isoformat(),
+            "channel": "web",
+            "kind": "payment_declined",
+            "outcome": "gateway_timeout",
+            "reason": "payment",
+            "customer": {"customer_id": customer},
+            "refs": {"order_id": f"A-{customer}"},
+        }
+        for turn in range(3)
+    ]
+
+
 def meet_one_cause(stack: WaymarkUp, customers: int = 30) -> None:
-    """Have very many customers wait for long in one queue within minutes, and wait for the outbreak."""
+    """Have the payments of very many customers fail within minutes, and wait for the outbreak.
+
+    One fails long before: what is usual must have been seen for a while before anything is an outbreak.
+    """
     if ask(stack.ready(), "/v1/outbreaks")["outbreaks"]:
         return
     began = datetime.now(UTC) - timedelta(minutes=4)
+    send(stack.ready(), *declined("O-before", began - timedelta(hours=1)))
     for half in range(2):
+        numbers = range(half * customers // 2, (half + 1) * customers // 2)
         send(
             stack.ready(),
-            *(
-                {
-                    "id": f"declined-{number}-{turn}",
-                    "occurred_at": (began + timedelta(seconds=5 * number + turn)).isoformat(),
-                    "channel": "web",
-                    "kind": "payment_declined",
-                    "outcome": "gateway_timeout",
-                    "reason": "payment",
-                    "customer": {"customer_id": f"O-{number}"},
-                    "refs": {"order_id": f"A-{number}"},
-                }
-                for number in range(half * customers // 2, (half + 1) * customers // 2)
-                for turn in range(3)
-            ),
+            *(one for number in numbers for one in declined(f"O-{number}", began + timedelta(seconds=5 * number))),
         )
     until_sync(lambda: bool(ask(stack.ready(), "/v1/outbreaks")["outbreaks"]), within=90)
 
@@ -46,6 +56,7 @@ def test_an_outbreak_is_told_with_its_trend_and_leads_to_what_it_holds(desk: Ope
     one = desk()
     one.sign_in(path="/outbreaks")
     one.page.wait_for_selector("article .facts")
+    one.until("document.querySelector('article .segments')", within=60)  # these are counted a little later
     told = one.page.locator("article").first.inner_text()
     assert "동시 다발: 결제가 거듭 거절된 고객" in told
     assert "채널" in told
