@@ -155,13 +155,9 @@ def test_words_find_issues_and_a_telephone_number_finds_its_customers_issues(des
 
 
 def choose_two(one: Desk) -> None:
-    """Choose the row that has the focus and the next one by keyboard, as fast as the page draws."""
-    one.page.keyboard.press("x")
-    one.until("document.querySelectorAll('.row[data-chosen=\"true\"]').length === 1")
-    before = one.focused()
-    one.page.keyboard.press("j")
-    one.until(f"document.activeElement.dataset.id !== '{before}' && document.activeElement.tabIndex === 0")
-    one.page.keyboard.press("x")
+    """Choose the row that has the focus and the next one by keyboard, faster than the page draws."""
+    for key in "xjx":
+        one.page.keyboard.press(key)
     one.until("document.querySelectorAll('.row[data-chosen=\"true\"]').length === 2")
     one.page.wait_for_selector(".bulk")
 
@@ -185,12 +181,14 @@ def test_many_are_snoozed_by_one_deed_that_can_be_undone(desk: Opening, stack: W
     one.page.wait_for_selector(".notice button")
     one.page.keyboard.press("u")
     one.until("document.querySelector('.announced').textContent.includes('되돌렸습니다')")
+    one.until("document.querySelectorAll('.row[data-gone=\"false\"]').length >= 2")
     for _ in range(2):
         one.page.keyboard.press("k")
     choose_two(one)
     chosen = one.page.locator('.row[data-chosen="true"]').evaluate_all("rows => rows.map((row) => row.dataset.id)")
     one.page.keyboard.press("s")
     one.page.get_by_role("button", name="15분").click()
+    one.page.wait_for_selector(".notice button")
     one.page.goto("about:blank")
     until_sync(
         lambda: all(ask(stack.ready(), f"/v1/issues/{issue}").get("snoozed_until") for issue in chosen), within=20

@@ -1,4 +1,5 @@
 // The inbox: the most urgent first, one line a matter, all of it by keyboard.
+import { useSignal } from "@preact/signals";
 import { useEffect, useRef, useState } from "preact/hooks";
 import { release, takeAll, takeIt, undo } from "../deeds.js";
 import { html } from "../html.js";
@@ -21,80 +22,84 @@ export function Inbox() {
   const t = texts.value.inbox;
   const key = JSON.stringify(wanted.value);
   const shown = place.value.path.startsWith("/issues/") ? decodeURIComponent(place.value.path.slice(8)) : null;
-  const [active, setActive] = useState(null);
+  // Signals, so that a key pressed before the last one's effect is drawn starts from that effect.
+  const active = useSignal(null);
+  const picked = useSignal(new Set());
   const [dialog, setDialog] = useState(null);
   const box = useRef(null);
-  const [picked, setPicked] = useState(new Set());
-  useEffect(() => { setPicked(new Set()); load(); }, [key]);
+  const pickNone = () => { picked.value = new Set(); };
+  useEffect(() => { pickNone(); load(); }, [key]);
   useEffect(() => follow(stream.value, hear), [stream.value]);
   useEffect(() => { document.title = `${total.value ? `(${count(total.value)}) ` : ""}${t.title} · Waymark`; });
 
   const list = rows.value;
-  const activeId = active && list.some((one) => one.id === active.id) ? active.id : list[Math.min(active?.at ?? 0, list.length - 1)]?.id ?? null;
+  const activeId = activeNow(active.value);
   const { first, last } = useWindow(box, ROW, list.length);
   useEffect(() => { if (last > list.length - 40) loadMore(); }, [last, list.length]);
 
   // What is chosen for a deed on many: what has left the list is chosen no more.
-  const chosen = list.filter((one) => picked.has(one.id));
+  const chosenNow = () => rows.value.filter((one) => picked.value.has(one.id));
+  const chosen = chosenNow();
   const pick = (id, through = false) => {
-    const next = new Set(picked);
-    const from = list.findIndex((one) => one.id === activeId);
-    const to = list.findIndex((one) => one.id === id);
-    if (through && from >= 0) list.slice(Math.min(from, to), Math.max(from, to) + 1).slice(0, MOST).forEach((one) => next.add(one.id));
+    const next = new Set(picked.value);
+    const from = placeOf(activeNow(active.value));
+    const to = placeOf(id);
+    if (through && from >= 0) rows.value.slice(Math.min(from, to), Math.max(from, to) + 1).slice(0, MOST).forEach((one) => next.add(one.id));
     else if (!next.delete(id) && next.size < MOST) next.add(id);
-    setPicked(next);
-    setActive({ id, at: to });
+    picked.value = next;
+    active.value = { id, at: to };
   };
   const focusRow = (at) => {
-    const to = Math.max(0, Math.min(list.length - 1, at));
-    if (!list[to]) return;
-    setActive({ id: list[to].id, at: to });
+    const to = Math.max(0, Math.min(rows.value.length - 1, at));
+    const row = rows.value[to];
+    if (!row) return;
+    active.value = { id: row.id, at: to };
     reveal(box.current, to, ROW);
-    focusOn(list[to].id);
-    if (shown) go(`/issues/${list[to].id}${location.search}`, { replace: true });
+    focusOn(row.id);
+    if (shown) go(`/issues/${row.id}${location.search}`, { replace: true });
   };
   const open = (id) => {
-    setActive({ id, at: list.findIndex((one) => one.id === id) });
+    active.value = { id, at: placeOf(id) };
     go(shown === id ? `/${location.search}` : `/issues/${id}${location.search}`);
   };
   const close = () => {
     go(`/${location.search}`);
-    focusOn(activeId);
+    focusOn(activeNow(active.value));
   };
   // After a row has gone, the next one has the focus, so that the keyboard goes on.
   const done = () => {
-    if (dialog.issues) { setPicked(new Set()); setDialog(null); return; }
+    if (dialog.issues) { pickNone(); setDialog(null); return; }
     if (shown && dialog.name === "resolve") go(`/${location.search}`);
     setDialog(null);
     const at = list.findIndex((one) => one.id === activeId);
     const next = rows.value[Math.min(Math.max(at, 0), rows.value.length - 1)];
     if (!next) return;
-    setActive({ id: next.id, at });
+    active.value = { id: next.id, at };
     requestAnimationFrame(() => focusOn(next.id));
   };
 
-  const onMany = (name) => setDialog({ name, issues: chosen });
-  const takeMany = () => { takeAll(chosen); setPicked(new Set()); };
+  const onMany = (name) => setDialog({ name, issues: chosenNow() });
+  const takeMany = () => { takeAll(chosenNow()); pickNone(); };
   useEffect(() => {
     const press = (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
       if (document.querySelector("dialog[open]") || event.target.closest?.("input:not(.pick), select, textarea")) return;
       if (event.key === "Enter" && event.target.closest?.("a, button, .row")) return; // it does what it is for
-      const at = list.findIndex((one) => one.id === activeId);
-      const issue = list[at];
+      const at = placeOf(activeNow(active.value));
+      const issue = rows.value[at];
       const ask = (name) => (issue) => setDialog({ name, issue });
       const acting = (work, onMany) => () => {
         if (!may("agent")) return;
-        if (chosen.length) onMany?.();
+        if (chosenNow().length) onMany?.();
         else if (issue) work(issue);
       };
       const deeds = {
         x: () => issue && may("agent") && pick(issue.id), "/": () => document.getElementById("search")?.focus(),
-        j: () => focusRow(active ? at + 1 : 0), k: () => focusRow(at - 1), r: () => waiting.value.size && load(),
+        j: () => focusRow(active.value ? at + 1 : 0), k: () => focusRow(at - 1), r: () => waiting.value.size && load(),
         a: acting(takeIt, takeMany), e: acting(ask("resolve"), () => onMany("resolve")), s: acting(ask("snooze"), () => onMany("snooze")), n: acting(ask("note")), u: () => (notice.value?.undo ? notice.value.undo() : undo()),
         c: () => issue?.customer_id && go(`/customers/${issue.customer_id}`),
         "?": () => setDialog({ name: "help" }),
-        Enter: () => issue && open(issue.id), Escape: () => (shown ? close() : setPicked(new Set())),
+        Enter: () => issue && open(issue.id), Escape: () => (shown ? close() : pickNone()),
       };
       const deed = deeds[event.key] ?? deeds[BY_PLACE[event.code]];
       if (!deed) return;
@@ -120,7 +125,7 @@ export function Inbox() {
         <button type="button" onClick=${takeMany}>${texts.value.issue.take} <kbd>a</kbd></button>
         <button type="button" onClick=${() => onMany("resolve")}>${texts.value.issue.resolve} <kbd>e</kbd></button>
         <button type="button" onClick=${() => onMany("snooze")}>${texts.value.issue.snooze} <kbd>s</kbd></button>
-        <button type="button" class="quiet" onClick=${() => setPicked(new Set())}>${t.chooseNone}</button>
+        <button type="button" class="quiet" onClick=${pickNone}>${t.chooseNone}</button>
       </div>`}
       <div class="grid-box">${waiting.value.size > 0 && html`<button type="button" class="fresh" onClick=${() => { load(); box.current.scrollTop = 0; }}>
         ${t.fresh(waiting.value.size)} <kbd>r</kbd></button>`}
@@ -133,8 +138,8 @@ export function Inbox() {
           <div class="height" role="rowgroup" style=${{ height: `${list.length * ROW}px` }}>
             ${list.slice(first, last).map((issue, index) => html`<${IssueRow} key=${issue.id} issue=${issue} at=${first + index}
               top=${(first + index) * ROW} isActive=${issue.id === activeId} isShown=${issue.id === shown} onOpen=${open}
-              isChosen=${picked.has(issue.id)} onChoose=${may("agent") && wanted.value.view !== "resolved" ? pick : null}
-              onFocus=${() => active?.id === issue.id || setActive({ id: issue.id, at: first + index })} />`)}
+              isChosen=${picked.value.has(issue.id)} onChoose=${may("agent") && wanted.value.view !== "resolved" ? pick : null}
+              onFocus=${() => { if (active.value?.id !== issue.id) active.value = { id: issue.id, at: first + index }; }} />`)}
           </div>
         </div>
       </div>
@@ -147,6 +152,15 @@ export function Inbox() {
       onClose=${close} onDialog=${(name, issue) => setDialog({ name, issue })} onTake=${takeIt} onRelease=${release} />`}
     ${Asked && html`<${Asked} issue=${dialog.issue} issues=${dialog.issues} onClose=${() => setDialog(null)} onDone=${done} />`}
   </main>`;
+}
+
+const placeOf = (id) => rows.value.findIndex((one) => one.id === id);
+
+// The row that keys are about: the one that had the focus last, or that which has taken its place.
+function activeNow(active) {
+  const list = rows.value;
+  if (active && placeOf(active.id) >= 0) return active.id;
+  return list[Math.min(active?.at ?? 0, list.length - 1)]?.id ?? null;
 }
 
 // With a Korean keyboard a key gives a letter of Hangul: what counts is where it is.
