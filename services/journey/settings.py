@@ -40,7 +40,9 @@ class WorkerSettings(Settings):
     )
     queue_records: int = Field(60_000, ge=1, description="Records fetched ahead of the database.")
     queue_bytes: int = Field(64 * 1024 * 1024, ge=1, description="Bytes of values fetched ahead of the database.")
-    history_touchpoints: int = Field(2_000, ge=10, description="Latest touchpoints of a customer that are projected.")
+    history_touchpoints: int = Field(
+        2_000, ge=10, description="Most touchpoints of a customer, the latest, that are projected."
+    )
     kept_bytes: int = Field(
         128 * 1024 * 1024, ge=0, description="Bytes of customers with long histories kept in memory; 0 keeps none."
     )

@@ -16,6 +16,7 @@ from services.journey.domain import friction
 from services.journey.domain.comparison.changes import StoredCustomer
 from services.journey.domain.comparison.memory import history_bytes
 from services.journey.domain.friction import StoredFriction
+from services.journey.domain.history import latest_of
 from services.journey.domain.identity.facts import OperatorWord
 from services.journey.domain.identity.identity_book import IdentityBook
 from services.journey.domain.touchpoint import Touchpoint, in_order
@@ -76,7 +77,7 @@ async def check(bench: JourneyBench, most: int) -> Counter[str]:
             passages=stored[3].get(customer, ()),
         )
         assert comparable(one.stored) == comparable(rows)
-        assert list(one.recorded) == sorted(histories[customer], key=in_order)[-most:]
+        assert list(one.recorded) == latest_of(sorted(histories[customer], key=in_order), most)
         assert one.history_bytes == history_bytes(one.recorded)
         assert one.stored.truncated is (len(histories[customer]) > most)
         counted["passages"] += len(one.stored.passages)

@@ -11,13 +11,13 @@ from hashlib import blake2b
 
 import msgspec
 
-from services.journey.domain.contacts.contact import Contact, CountedUnit
+from services.journey.domain.contacts.contact import Contact
 from services.journey.domain.effort import Effort, measure
 from services.journey.domain.history import CustomerHistory
+from services.journey.domain.journey_groups import JourneyGroups
 from services.journey.domain.names import CustomerId, JourneyId
 from services.journey.domain.paths import PathTrack
-from services.journey.domain.reference_groups import reference_groups
-from services.journey.domain.touchpoint import MonetaryValue, Touchpoint
+from services.journey.domain.touchpoint import MonetaryValue, RecordedTouchpoint, Touchpoint
 
 MOST_LATEST = 20
 """How many of its latest touchpoints a journey names: one of each kind, direction and outcome."""
@@ -175,112 +175,68 @@ class StoredJourney(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     track: PathTrack = PathTrack()
 
 
+class Segmentation:
+    """The journeys of a history, in the order of their first touchpoints; touchpoints at its end cost little to add.
+
+    It says in the history which journey each position is in (`journey_of`), and the `efforts`.
+    """
+
+    __slots__ = ("_groups", "_history", "_ignored", "_policy", "journeys")
+
+    def __init__(self, history: CustomerHistory, policy: JourneyPolicy) -> None:
+        """Segment all of `history`."""
+        self._history = history
+        self._policy = policy
+        self._ignored = [_ignored(one, policy) for one in history.recorded]
+        self._groups = JourneyGroups(history.units, self._ignored, policy.reason_gap, policy.unknown_gap)
+        members = self._groups.journeys
+        journey_of = history.journey_of = [0] * len(history.units)
+        for number, positions in enumerate(members):
+            for position in positions:
+                journey_of[position] = number
+        contacts: list[list[Contact]] = [[] for _ in members]
+        for contact in history.contacts:
+            contacts[journey_of[contact.position]].append(contact)
+        self.journeys = [self._segment(number, spoken) for number, spoken in enumerate(contacts)]
+        history.efforts = [one.effort.score for one in self.journeys]
+
+    def extend(self, contacts: Iterable[int]) -> bool:
+        """Add the touchpoints that the history has got, which changed or began `contacts`, given by number.
+
+        Return False if one of them joins journeys, or moves touchpoints to another one: then all is to be segmented.
+        """
+        history = self._history
+        journey_of = history.journey_of
+        changed: set[int] = set()
+        for unit in history.units[len(journey_of) :]:
+            ignored = _ignored(history.recorded[unit.position], self._policy)
+            number = self._groups.take(unit.at, ignored)
+            if number is None:
+                return False
+            self._ignored.append(ignored)
+            journey_of.append(number)
+            changed.add(number)
+        changed.update(journey_of[history.contacts[number].position] for number in contacts)
+        for number in sorted(changed):  # new ones come last
+            spoken = [one for one in history.contacts if journey_of[one.position] == number]
+            self.journeys[number : number + 1] = [self._segment(number, spoken)]
+        history.efforts = [one.effort.score for one in self.journeys]
+        return True
+
+    def _segment(self, number: int, contacts: Sequence[Contact]) -> JourneySegment:
+        members, units = self._groups.journeys[number], self._history.units
+        return _described(members, [units[position].at for position in members], contacts, self._ignored, self._policy)
+
+
 def segment(history: CustomerHistory, policy: JourneyPolicy) -> tuple[JourneySegment, ...]:
     """Return the journeys of `history` in the order of their first touchpoints, and set `journey_of` and `efforts`."""
-    ignored = _ignored(history, policy)
-    journeys = sorted(_partition(history.units, ignored, policy))
-    journey_of = [0] * len(history.units)
-    for number, members in enumerate(journeys):
-        for position in members:
-            journey_of[position] = number
-    history.journey_of = journey_of
-    contacts: list[list[Contact]] = [[] for _ in journeys]
-    for contact in history.contacts:
-        contacts[journey_of[contact.position]].append(contact)
-    segments = tuple(
-        _described(members, [history.units[position].at for position in members], spoken, ignored, policy)
-        for members, spoken in zip(journeys, contacts, strict=True)
-    )
-    history.efforts = [one.effort.score for one in segments]
-    return segments
+    return tuple(Segmentation(history, policy).journeys)
 
 
-def _ignored(history: CustomerHistory, policy: JourneyPolicy) -> Sequence[frozenset[str]]:
-    """Return, for each position, the types of references that join nothing."""
+def _ignored(one: RecordedTouchpoint, policy: JourneyPolicy) -> frozenset[str]:
+    """Return the types of references of a touchpoint that join nothing."""
     since = policy.since
-    if since is None:
-        return [policy.ignored_refs] * len(history.recorded)
-    return [policy.ignored_refs if one.appended_at >= since else policy.ignored_before for one in history.recorded]
-
-
-def _partition(
-    units: Sequence[CountedUnit], ignored: Sequence[frozenset[str]], policy: JourneyPolicy
-) -> list[list[int]]:
-    """Return the positions of each journey, each list ascending."""
-    groups, referenced = reference_groups(units, ignored)
-    journeys = [members for root, members in groups.items() if root in referenced]
-    walk = _LooseWalk(policy)
-    for root, members in groups.items():
-        if root in referenced:
-            continue
-        if len(members) == 1:  # most of them: clicks
-            walk.take_one(root, units[root].at)
-        else:
-            walk.take(members, [units[position].at for position in members])
-    return journeys + [sorted(loose.members) for loose in walk.journeys]
-
-
-class _Loose:
-    """A journey without a reference, while it is being put together."""
-
-    __slots__ = ("last", "members")
-
-    def __init__(self, last: datetime) -> None:
-        self.members: list[int] = []
-        self.last = last
-
-
-class _LooseWalk:
-    """Puts groups without a reference, in order, into journeys (docs/semantics.md, Journeys, 4)."""
-
-    def __init__(self, policy: JourneyPolicy) -> None:
-        self.journeys: list[_Loose] = []
-        self._policy = policy
-        self._by_reason: dict[str, _Loose] = {}
-        self._without_reason: _Loose | None = None
-        self._latest: _Loose | None = None
-
-    def take(self, members: list[int], touchpoints: Sequence[Touchpoint]) -> None:
-        """Put the next group into its journey."""
-        first = touchpoints[0].occurred_at
-        reason = next((one.reason for one in touchpoints if one.reason is not None), None)
-        journey = self._for_unknown(first) if reason is None else self._for_reason(reason, first)
-        journey.members += members
-        journey.last = max(journey.last, touchpoints[-1].occurred_at)
-        if self._latest is None or journey.last >= self._latest.last:
-            self._latest = journey
-
-    def take_one(self, position: int, touchpoint: Touchpoint) -> None:
-        """Put the next group into its journey, a group of one touchpoint."""
-        at, latest = touchpoint.occurred_at, self._latest
-        journey = self._for_unknown(at) if touchpoint.reason is None else self._for_reason(touchpoint.reason, at)
-        journey.members.append(position)
-        journey.last = max(journey.last, at)
-        if journey is not latest and (latest is None or journey.last >= latest.last):
-            self._latest = journey
-
-    def _for_unknown(self, first: datetime) -> _Loose:
-        if self._latest is not None and first - self._latest.last <= self._policy.unknown_gap:
-            return self._latest
-        self._without_reason = self._new(first)
-        return self._without_reason
-
-    def _for_reason(self, reason: str, first: datetime) -> _Loose:
-        known = self._by_reason.get(reason)
-        if known is not None and first - known.last <= self._policy.reason_gap:
-            return known
-        nameless = self._without_reason
-        if nameless is not None and first - nameless.last <= self._policy.unknown_gap:
-            self._without_reason = None
-            self._by_reason[reason] = nameless
-            return nameless
-        self._by_reason[reason] = journey = self._new(first)
-        return journey
-
-    def _new(self, first: datetime) -> _Loose:
-        journey = _Loose(first)
-        self.journeys.append(journey)
-        return journey
+    return policy.ignored_refs if since is None or one.appended_at >= since else policy.ignored_before
 
 
 def _described(

@@ -6,6 +6,7 @@ projection. What is new about it is left to `services.journey.domain.comparison`
 """
 
 from collections.abc import Collection, Iterable, Sequence
+from itertools import pairwise
 
 import msgspec
 
@@ -14,7 +15,7 @@ from services.journey.domain.definitions.definition_book import DefinitionBook
 from services.journey.domain.definitions.passage import Passage
 from services.journey.domain.friction import RuleFinding
 from services.journey.domain.history import CustomerHistory
-from services.journey.domain.journey import JourneyPolicy, JourneyProgress, JourneySegment, segment
+from services.journey.domain.journey import JourneyPolicy, JourneyProgress, JourneySegment, Segmentation
 from services.journey.domain.names import TimerId
 from services.journey.domain.rules.book import Rulebook, RuleEvaluation
 from services.journey.domain.rules.rule import RuleFailure
@@ -28,6 +29,40 @@ class ProjectionPolicy(msgspec.Struct, frozen=True, kw_only=True):
 
     contacts: ContactPolicy
     journeys: JourneyPolicy = JourneyPolicy()
+
+
+class SegmentedHistory:
+    """The history of one customer with its journeys. What comes after all of it is added at little cost.
+
+    Whoever has it alone may extend it; what was projected from it before is then no longer to be used.
+    """
+
+    __slots__ = ("_policy", "index", "segmentation")
+
+    def __init__(
+        self, history: Iterable[RecordedTouchpoint], policy: ProjectionPolicy, fired: Collection[TimerId] = ()
+    ) -> None:
+        """Order and segment `history`, which may come in any order and contain duplicates."""
+        self._policy = policy
+        self.index = CustomerHistory(history, policy.contacts, fired)
+        self.segmentation = Segmentation(self.index, policy.journeys)
+
+    def with_all_of(self, recorded: Sequence[RecordedTouchpoint], fired: Collection[TimerId]) -> "SegmentedHistory":
+        """Return `recorded` as a segmented history: this one extended where that is the same, otherwise another."""
+        if self._goes_on_as(recorded) and self.segmentation.extend(self.index.extend(recorded, fired)):
+            return self
+        return SegmentedHistory(recorded, self._policy, fired)
+
+    def _goes_on_as(self, recorded: Sequence[RecordedTouchpoint]) -> bool:
+        """Return whether `recorded` is this history, and then touchpoints that come after it, in order."""
+        units = self.index.units
+        known = len(units)
+        if not 0 < known <= len(recorded):
+            return False
+        if recorded[0].touchpoint is not units[0].at or recorded[known - 1].touchpoint is not units[-1].at:
+            return False
+        fresh = recorded[known - 1 :]
+        return all(one.touchpoint.order < other.touchpoint.order and not other.late for one, other in pairwise(fresh))
 
 
 NOTHING_SAID = RuleEvaluation([], [], [])
@@ -74,10 +109,20 @@ def project(
     shadow: ShadowBook = NOTHING_TRIED,
 ) -> Projection:
     """Return the projection of one customer from `history`, in any order; `fired` are the timers that have fired."""
-    index = CustomerHistory(history, policy.contacts, fired)
-    journeys = segment(index, policy.journeys)
+    return project_segmented(SegmentedHistory(history, policy, fired), rulebook, definitions, shadow)
+
+
+def project_segmented(
+    history: SegmentedHistory,
+    rulebook: Rulebook,
+    definitions: DefinitionBook = NO_DEFINITIONS,
+    shadow: ShadowBook = NOTHING_TRIED,
+) -> Projection:
+    """Return the projection of one customer from a history whose journeys are known."""
+    index = history.index
+    journeys = tuple(history.segmentation.journeys)
     said = rulebook.evaluate(index)
-    passages = definitions.follow(index, fired)
+    passages = definitions.follow(index, index.fired)
     tried = shadow.evaluate(index) if shadow else NOTHING_SAID
     timers = said.timers + [timer for passage in passages for timer in passage.waiting] + tried.timers
     return Projection(index.recorded, journeys, said.findings, timers, said.failures, _entered(index, passages), tried)

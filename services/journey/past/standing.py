@@ -12,6 +12,7 @@ import msgspec
 
 from services.journey.domain.comparison.changes import ComparisonContext, CustomerChanges, StoredCustomer, diff
 from services.journey.domain.definitions.definition_book import DefinitionBook
+from services.journey.domain.history import latest_of
 from services.journey.domain.identity.facts import IdentifierKey
 from services.journey.domain.identity.identity_book import IdentityBook
 from services.journey.domain.identity.planning import components, counted_links
@@ -75,7 +76,8 @@ def standing(
         return None
     counted = [one for one in mine if not one.late]
     truncated = len(counted) > engine.history
-    unplaced = [msgspec.structs.replace(one, journey_id=None, friction=False) for one in counted[-engine.history :]]
+    latest = latest_of(counted, engine.history)
+    unplaced = [msgspec.structs.replace(one, journey_id=None, friction=False) for one in latest]
     projection = project(
         unplaced, fired=fired, rulebook=engine.rulebook, policy=engine.policy, definitions=engine.definitions
     )

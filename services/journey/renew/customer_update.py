@@ -7,7 +7,7 @@ from uuid import UUID
 from services.journey.consume.decoding import DecodedRecord
 from services.journey.domain.comparison.changes import CustomerChanges, StoredCustomer
 from services.journey.domain.names import CustomerId
-from services.journey.domain.projection import Projection
+from services.journey.domain.projection import Projection, SegmentedHistory
 from services.journey.domain.touchpoint import TouchpointKey
 
 
@@ -49,6 +49,7 @@ class CustomerComparison:
 
     customer_id: CustomerId
     update: CustomerUpdate
+    segmented: SegmentedHistory
     projection: Projection
     stored: StoredCustomer
     changes: CustomerChanges

@@ -7,14 +7,16 @@ remembered, or who was changed elsewhere, is read again, and nothing else depend
 
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import takewhile
 from uuid import UUID
 
 from services.journey.domain.comparison.changes import StoredCustomer
 from services.journey.domain.comparison.memory import history_bytes, stored_bytes
-from services.journey.domain.touchpoint import RecordedTouchpoint
+from services.journey.domain.projection import SegmentedHistory
+from services.journey.domain.touchpoint import RecordedTouchpoint, in_order
+from services.journey.renew.customer_update import CustomerUpdate
 from services.journey.store.customers import CustomerStanding
 
 WORTH_KEEPING = 100
@@ -29,7 +31,7 @@ class KeptCustomer:
     """What is stored of a customer as of `version`: touchpoints in order, and what was made of those since `since`.
 
     `since` is None for all; `read_at` is when it was read from the database. `history_bytes` is about what the
-    touchpoints take in memory.
+    touchpoints take in memory. `segmented` is the same history with its journeys, for whoever takes this to extend.
     """
 
     version: int
@@ -38,6 +40,7 @@ class KeptCustomer:
     since: datetime | None
     read_at: datetime
     history_bytes: int
+    segmented: SegmentedHistory = field(compare=False)
 
     @property
     def bytes(self) -> int:
@@ -50,6 +53,13 @@ class KeptCustomer:
         gone = takewhile(lambda one: one.touchpoint.order < first, self.recorded)
         came = (one for one in fresh if one.touchpoint.order >= first)
         return self.history_bytes + history_bytes(came) - history_bytes(gone)
+
+    def is_enough_for(self, update: CustomerUpdate) -> bool:
+        """Return whether nothing else need be known: the update is plain, and nothing comes before a cut."""
+        if not (update.is_plain and self.stored.truncated):
+            return update.is_plain
+        first = self.recorded[0].touchpoint.order
+        return all(one.late or one.touchpoint.order > first for one in update.fresh)
 
     def is_of(self, standing: CustomerStanding, now: datetime) -> bool:
         """Return whether this still is what is stored of the customer."""
@@ -96,3 +106,11 @@ class KeptCustomers:
                 self.bytes += size
         while self.bytes > self._most:
             self.bytes -= self._customers.popitem(last=False)[1][1]
+
+
+def continued(before: Sequence[RecordedTouchpoint], fresh: Iterable[RecordedTouchpoint]) -> list[RecordedTouchpoint]:
+    """Return the ordered history `before` with what is `fresh`, in order; what comes last has nothing sorted."""
+    added = sorted(fresh, key=in_order)
+    if before and added and in_order(added[0]) < in_order(before[-1]):
+        return sorted([*before, *added], key=in_order)
+    return [*before, *added]

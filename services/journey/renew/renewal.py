@@ -19,13 +19,14 @@ from services.journey.domain.comparison.memory import history_bytes
 from services.journey.domain.comparison.shadow_changes import StoredShadowFriction
 from services.journey.domain.friction import StoredFriction, decode
 from services.journey.domain.funnels import FunnelPassage
+from services.journey.domain.history import latest_of
 from services.journey.domain.journey import StoredJourney
 from services.journey.domain.names import CustomerId
-from services.journey.domain.projection import ProjectionPolicy, project
+from services.journey.domain.projection import ProjectionPolicy, SegmentedHistory, project_segmented
 from services.journey.domain.timer import StoredTimer
 from services.journey.domain.touchpoint import RecordedTouchpoint, TouchpointKey, in_order
 from services.journey.renew.customer_update import CustomerComparison, CustomerUpdate
-from services.journey.renew.kept_customers import KeptCustomer, KeptCustomers
+from services.journey.renew.kept_customers import KeptCustomer, KeptCustomers, continued
 from services.journey.renew.writer import CustomerWriter, WriteCounts
 from services.journey.store import customers, frictions, journeys, passages, shadow_rows, timer_rows, touchpoints
 from services.journey.versions.in_force import HeldPolicies, PolicySource
@@ -124,24 +125,33 @@ class CustomerRenewer:
                 await asyncio.sleep(0)
                 turn_ends = loop.time() + TURN_S
             recorded, stored = self._combine(customer, updates[customer], kept)
-            projection = project(
-                recorded, fired=stored.fired, rulebook=rules, policy=self.policy, definitions=defined, shadow=shadow
-            )
+            segmented = self._segmented(recorded, stored, kept.remembered.get(customer))
+            projection = project_segmented(segmented, rules, defined, shadow)
             changes = diff(projection, stored, rules, self._context(customer, held.now), shadow)
-            comparisons.append(CustomerComparison(customer, updates[customer], projection, stored, changes))
+            comparisons.append(CustomerComparison(customer, updates[customer], segmented, projection, stored, changes))
         return comparisons
+
+    def _segmented(
+        self, recorded: Sequence[RecordedTouchpoint], stored: StoredCustomer, remembered: KeptCustomer | None
+    ) -> SegmentedHistory:
+        """Return the history with its journeys; one that is remembered only grows where that is enough."""
+        if remembered is None:
+            return SegmentedHistory(recorded, self.policy, stored.fired)
+        return remembered.segmented.with_all_of(recorded, stored.fired)
 
     def _context(self, customer: CustomerId, now: datetime) -> ComparisonContext:
         return ComparisonContext(customer_id=customer, now=now, new_id=self.new_id, stale_after_s=self.stale_after_s)
 
     def _combine(
         self, customer: CustomerId, update: CustomerUpdate, kept: _Kept
-    ) -> tuple[list[RecordedTouchpoint], StoredCustomer]:
+    ) -> tuple[Sequence[RecordedTouchpoint], StoredCustomer]:
         """Return the history of a customer with what is new, and what is stored of it and of absorbed customers."""
-        recorded, truncated = self._latest(kept.histories.get(customer, ()), update)
+        fresh = [one.recorded for one in update.fresh if not one.late]
         if (remembered := kept.remembered.get(customer)) is not None:
-            stored = remembered.stored
-            return recorded, msgspec.structs.replace(stored, truncated=truncated or stored.truncated)
+            return self._continue(remembered, fresh)
+        recorded: Sequence[RecordedTouchpoint] = [*kept.histories.get(customer, ()), *fresh]
+        if truncated := len(recorded) > self.history:
+            recorded = latest_of(sorted(recorded, key=in_order), self.history)
         everyone = (customer, *update.absorbed, *update.gained_from)
         frictions = [friction for one in everyone for friction in kept.frictions.get(one, ())]
         journeys = [journey for one in everyone for journey in kept.journeys.get(one, ())]
@@ -158,14 +168,15 @@ class CustomerRenewer:
             truncated=truncated,
         )
 
-    def _latest(
-        self, before: Sequence[RecordedTouchpoint], update: CustomerUpdate
-    ) -> tuple[list[RecordedTouchpoint], bool]:
-        """Return the touchpoints that are looked at, and whether there are earlier ones."""
-        recorded = [*before, *(fresh.recorded for fresh in update.fresh if not fresh.late)]
-        if len(recorded) <= self.history:
-            return recorded, False
-        return sorted(recorded, key=in_order)[-self.history :], True
+    def _continue(
+        self, remembered: KeptCustomer, fresh: Sequence[RecordedTouchpoint]
+    ) -> tuple[Sequence[RecordedTouchpoint], StoredCustomer]:
+        """Return the history of a remembered customer with what is new, and what is stored of it."""
+        stored = remembered.stored
+        ordered = continued(remembered.recorded, fresh)
+        truncated = stored.truncated or len(ordered) > self.history
+        recorded = latest_of(ordered, self.history, is_cut=stored.truncated)
+        return recorded, msgspec.structs.replace(stored, truncated=truncated)
 
 
 def _groups(updates: Mapping[CustomerId, CustomerUpdate]) -> list[Sequence[CustomerId]]:
@@ -219,7 +230,7 @@ class _Session:
         updates = [self.updates[customer] for customer in group]
         absorbed = dict.fromkeys(one for update in updates for one in (*update.absorbed, *update.gained_from))
         return _Kept(
-            histories={**histories, **{one: kept.recorded for one, kept in remembered.items()}},
+            histories=histories,
             journeys=await journeys.load(self.connection, {**since, **absorbed}),
             frictions=await frictions.load(self.connection, {**since, **absorbed}),
             timers=await timer_rows.load(self.connection, since),
@@ -232,7 +243,7 @@ class _Session:
         """Return what is remembered of customers whom nobody has changed since; what is outdated is forgotten."""
         taken = {customer: self.renewer.kept.take(customer) for customer in group}
         known: dict[UUID, KeptCustomer] = {
-            one: kept for one, kept in taken.items() if kept is not None and self.updates[one].is_plain
+            one: kept for one, kept in taken.items() if kept is not None and kept.is_enough_for(self.updates[one])
         }
         if not known:
             return {}
@@ -264,6 +275,7 @@ class _Session:
             since=self.since[one.customer_id] if before is None else before.since,
             read_at=self.held.now if before is None else before.read_at,
             history_bytes=history_bytes(history) if before is None else before.bytes_after(counted, history),
+            segmented=one.segmented,
         )
 
     async def meanwhile(

@@ -1,17 +1,23 @@
 """What a worker remembers: bounded, used once, and only while nobody has changed the customer."""
 
+from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
 
 import pytest
 
+from services.journey.consume.decoding import DecodedRecord
 from services.journey.domain.comparison.changes import StoredCustomer
 from services.journey.domain.comparison.memory import history_bytes, stored_bytes
 from services.journey.domain.friction import FrictionState, StoredFriction
 from services.journey.domain.names import CustomerId, FrictionId
-from services.journey.renew.kept_customers import FOR_AT_MOST, KeptCustomer, KeptCustomers
+from services.journey.domain.projection import SegmentedHistory
+from services.journey.domain.touchpoint import RecordedTouchpoint
+from services.journey.renew.customer_update import CustomerUpdate
+from services.journey.renew.kept_customers import FOR_AT_MOST, KeptCustomer, KeptCustomers, continued
 from services.journey.store.customers import CustomerStanding
-from tests.unit.journey.domain.making import at, seen
+from tests.unit.journey.domain.making import POLICY, at, seen
+from tests.unit.journey.records import records
 
 ONE, OTHER, THIRD = UUID(int=1), UUID(int=2), UUID(int=3)
 
@@ -28,14 +34,29 @@ FRICTION = StoredFriction(
 )
 
 
+def record(one: RecordedTouchpoint) -> DecodedRecord:
+    (consumed,) = records(0, 1)
+    return DecodedRecord(
+        partition=0,
+        record=consumed,
+        touchpoint=one.touchpoint,
+        fingerprint=b"",
+        payload="",
+        appended_at=one.appended_at,
+        late=one.late,
+    )
+
+
 def kept(touchpoints: int = 3, version: int = 1) -> KeptCustomer:
+    recorded = [seen(f"t{number}", number) for number in range(touchpoints)]
     return KeptCustomer(
         version=version,
-        recorded=[seen(f"t{number}", number) for number in range(touchpoints)],
+        recorded=recorded,
         stored=StoredCustomer(frictions=[FRICTION]),
         since=None,
         read_at=at(0),
         history_bytes=1_000 * touchpoints,
+        segmented=SegmentedHistory(recorded, POLICY),
     )
 
 
@@ -89,6 +110,7 @@ def test_the_bytes_of_a_history_follow_what_came_and_what_was_cut() -> None:
         since=None,
         read_at=at(0),
         history_bytes=history_bytes(before),
+        segmented=SegmentedHistory(before, POLICY),
     )
     assert remembered.bytes_after(came, history) == history_bytes(history)
 
@@ -108,3 +130,19 @@ def test_what_is_remembered_must_be_what_is_stored(
     version: int, frictions: int, later: timedelta, *, is_of: bool
 ) -> None:
     assert kept().is_of(CustomerStanding(version=version, frictions=frictions), at(0) + later) is is_of
+
+
+def test_what_comes_before_a_cut_has_everything_read_again() -> None:
+    cut = replace(kept(), stored=StoredCustomer(truncated=True))
+    early, later = CustomerUpdate(fresh=[record(seen("e", -5))]), CustomerUpdate(fresh=[record(seen("l", 1.5))])
+    assert cut.is_enough_for(later)
+    assert not cut.is_enough_for(early)
+    assert kept().is_enough_for(early)
+    assert not kept().is_enough_for(replace(later, absorbed=[OTHER]))
+
+
+def test_what_came_is_put_where_it_belongs() -> None:
+    before = list(kept().recorded)
+    last, between = seen("l", 9), seen("b", 1.5)
+    assert continued(before, [last]) == [*before, last]
+    assert continued(before, [last, between]) == [*before[:2], between, before[2], last]

@@ -10,6 +10,9 @@ from services.journey.domain.touchpoint import RecordedTouchpoint
 _TOUCHPOINT: Final = 1_300
 """Bytes of a touchpoint with its times and names, but without what differs most in length."""
 
+_SEGMENTED: Final = 500
+"""Bytes of its place in the history, among those of its kind, in its contact and its journey."""
+
 _IDENTIFIER: Final = 180
 _FRICTION, _JOURNEY, _TIMER, _PASSAGE, _SHADOW = 800, 700, 500, 1_500, 900
 
@@ -19,6 +22,7 @@ def touchpoint_bytes(recorded: RecordedTouchpoint) -> int:
     point = recorded.touchpoint
     return (
         _TOUCHPOINT
+        + _SEGMENTED
         + _IDENTIFIER * len(point.customer)
         + (0 if point.text is None else getsizeof(point.text))
         + (_deep(point.refs) if point.refs else 0)

@@ -1,6 +1,6 @@
 """Gathers the ordered touchpoints of one customer into contacts, in one pass (docs/semantics.md, Contacts)."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from services.journey.domain.contacts.contact import Contact, CountedUnit, merge_contact
@@ -12,15 +12,18 @@ class _Conversation:
     """A conversation while it is being gathered: all its touchpoints, and those in which the customer turns to us.
 
     `first` is the unit of the first of those, `last` where its latest touchpoint stands, `outcome` the one that was
-    stated last.
+    stated last. `positions` are those of all its touchpoints; `number` is its place among the contacts, None if it is
+    none so far.
     """
 
-    __slots__ = ("everything", "first", "last", "members", "outcome")
+    __slots__ = ("everything", "first", "last", "members", "number", "outcome", "positions")
 
     def __init__(self, last: OrderKey) -> None:
         self.everything: list[Touchpoint] = []
         self.members: list[Touchpoint] = []
+        self.positions: list[int] = []
         self.first: CountedUnit | None = None
+        self.number: int | None = None
         self.last = last
         self.outcome: str | None = None
 
@@ -42,27 +45,33 @@ class ConversationWalk:
         self._running: dict[str, dict[str, _Conversation]] = {}
         self._begun: list[_Conversation] = []
 
-    def take(self, unit: CountedUnit, appended_at: datetime) -> None:
-        """Put the next touchpoint, which the broker appended at `appended_at`, into its conversation if it has one."""
+    def take(self, unit: CountedUnit, appended_at: datetime) -> int | None:
+        """Put the next touchpoint, which the broker appended at `appended_at`, into its conversation if it has one.
+
+        Return the number of the contact that it changed, or began; None if there is none.
+        """
         touchpoint, policy = unit.at, self._policy
         role = policy.roles.get(touchpoint.kind)
         qualifies = role is not None and role.contact and touchpoint.direction == "inbound"
         speaks = role is not None and role.speaker is not None
         before = policy.since is not None and appended_at < policy.since
         if speaks and touchpoint.refs and not before and policy.is_to_many(touchpoint):
-            return
+            return None
         conversation = self._conversation(unit, qualifies=qualifies, alone=before)
         if conversation is None:
-            return
+            return None
         conversation.last = unit.order
         conversation.everything.append(touchpoint)
+        conversation.positions.append(unit.position)
         if touchpoint.outcome is not None and (before or not (speaks and self._says_company(touchpoint))):
             conversation.outcome = touchpoint.outcome
         if qualifies:
             conversation.members.append(touchpoint)
             if conversation.first is None:
                 conversation.first = unit
+                conversation.number = len(self._begun)
                 self._begun.append(conversation)
+        return conversation.number
 
     def _says_company(self, touchpoint: Touchpoint) -> bool:
         """Return whether the company speaks; the outcome of its message is what became of the message."""
@@ -109,6 +118,16 @@ class ConversationWalk:
     def contacts(self) -> list[Contact]:
         """Return the conversations in which the customer turned to us, in the order of their touchpoints."""
         return [_contact(one, first) for one in self._begun if (first := one.first) is not None]
+
+    def contact(self, number: int) -> Contact:
+        """Return the contact with this number as it is now."""
+        conversation = self._begun[number]
+        assert conversation.first is not None  # noqa: S101 - it has begun
+        return _contact(conversation, conversation.first)
+
+    def positions(self, number: int) -> Sequence[int]:
+        """Return the positions of all touchpoints of the contact with this number."""
+        return self._begun[number].positions
 
 
 def _is_open(conversation: _Conversation, *, by_customer: bool) -> bool:

@@ -1,4 +1,4 @@
-"""What touchpoints are said to take in memory is what they take, about."""
+"""What touchpoints, and the order that was made of them, are said to take in memory is what they take, about."""
 
 import tracemalloc
 from datetime import UTC, datetime
@@ -9,7 +9,9 @@ import msgspec
 import pytest
 
 from services.journey.domain.comparison.memory import history_bytes
+from services.journey.domain.projection import SegmentedHistory
 from services.journey.domain.touchpoint import RecordedTouchpoint, Touchpoint
+from tests.unit.journey.domain.making import POLICY
 
 PLAIN: dict[str, Any] = {
     "source": "shop",
@@ -36,16 +38,18 @@ PLAIN: dict[str, Any] = {
     ids=["plain", "Korean text", "text", "attributes", "nested", "identifiers", "refs"],
 )
 def test_a_touchpoint_takes_about_what_is_said(more: dict[str, Any]) -> None:
-    document = msgspec.json.encode({**PLAIN, **more})
+    documents = [msgspec.json.encode({**PLAIN, "id": f"order-{number}", **more}) for number in range(200)]
     decoder = msgspec.json.Decoder(Touchpoint)
     tracemalloc.start()
     try:
         before = tracemalloc.get_traced_memory()[0]
         history = [
             RecordedTouchpoint(touchpoint=decoder.decode(document), appended_at=datetime.now(UTC), journey_id=uuid4())
-            for _ in range(200)
+            for document in documents
         ]
+        segmented = SegmentedHistory(history, POLICY)
         taken = tracemalloc.get_traced_memory()[0] - before
     finally:
         tracemalloc.stop()
+    assert len(segmented.index.units) == 200
     assert 0.8 <= history_bytes(history) / taken <= 2
