@@ -7,6 +7,7 @@ Rules count its touchpoints, or its contacts; which touchpoints are one contact 
 from collections.abc import Collection, Iterable, Sequence
 from operator import attrgetter, itemgetter
 from typing import TypeVar
+from weakref import WeakKeyDictionary
 from zlib import crc32
 
 import msgspec
@@ -56,7 +57,8 @@ class CustomerHistory:
     """The touchpoints of one customer that count: in order, each once, without late ones.
 
     `journey_of` gives the journey of each position, `efforts` the score of each; who segments fills them. `timelines`
-    caches excerpts, `candidates` what each rule found. `fired` holds the ids of the timers that have fired. Touchpoints
+    caches excerpts, `candidates` what each rule found; `answers` has what each rulebook has answered, for it to go on
+    from. `fired` holds the ids of the timers that have fired. Touchpoints
     that come after all others can be added at little cost.
     """
 
@@ -67,6 +69,7 @@ class CustomerHistory:
         "_levels",
         "_roles",
         "_walk",
+        "answers",
         "by_kind",
         "candidates",
         "contacts",
@@ -82,7 +85,7 @@ class CustomerHistory:
         self, recorded: Iterable[RecordedTouchpoint], policy: ContactPolicy, fired: Collection[TimerId] = ()
     ) -> None:
         """Order and index `recorded`, which may come in any order and contain duplicates."""
-        self.fired = fired
+        self.fired = frozenset(fired)
         self.efforts: Sequence[float] = ()
         self.recorded, self.units = _ordered(recorded)
         self.journey_of: list[int] = []
@@ -92,6 +95,7 @@ class CustomerHistory:
         self._contact_of: dict[int, Contact] | None = None
         self._fields: set[str] | None = None
         self.candidates: dict[bytes, Sequence[object]] = {}
+        self.answers: WeakKeyDictionary[object, object] = WeakKeyDictionary()
         self.by_kind: dict[str, list[CountedUnit]] = {}
         self._walk = ConversationWalk(policy)
         self._roles = policy.roles
@@ -104,7 +108,7 @@ class CustomerHistory:
         Return the numbers of the contacts that they changed or began. The journeys are left to who segments.
         """
         known = len(self.units)
-        self.fired = fired
+        self.fired = frozenset(fired)
         self.recorded = list(recorded)
         self.candidates = {}
         units = [_unit(one.touchpoint, known + place) for place, one in enumerate(self.recorded[known:])]

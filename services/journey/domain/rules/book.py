@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 from itertools import zip_longest
-from typing import Self
+from typing import Self, cast
 
 import msgspec
 
 from services.journey.domain.friction import BilingualText, FrictionAdvice, RuleFinding
 from services.journey.domain.history import CustomerHistory
-from services.journey.domain.names import FrictionId, timer_id
+from services.journey.domain.names import FrictionId, TimerId, timer_id
 from services.journey.domain.rules.edition import (
     BEGINNING,
     AppendSpan,
@@ -19,6 +19,7 @@ from services.journey.domain.rules.edition import (
 )
 from services.journey.domain.rules.evaluator import FindingCandidate
 from services.journey.domain.rules.findings import JudgedCandidate, apply_cooldown_and_cap, build_finding
+from services.journey.domain.rules.inputs import HistoryGrowth
 from services.journey.domain.rules.matching import mentions_field
 from services.journey.domain.rules.rule import RuleFailure
 from services.journey.domain.rules.shapes.registry import AnyRule
@@ -31,6 +32,39 @@ class RuleEvaluation(msgspec.Struct, frozen=True, gc=False):
     findings: list[RuleFinding]
     timers: list[Timer]
     failures: list[RuleFailure]
+
+    def add(self, other: "RuleEvaluation") -> None:
+        """Add what other rules found."""
+        self.findings.extend(other.findings)
+        self.timers.extend(other.timers)
+        self.failures.extend(other.failures)
+
+
+class RuleGroup:
+    """All editions of one rule that were ever in force, in order: they are asked together."""
+
+    __slots__ = ("editions",)
+
+    def __init__(self, editions: Sequence[RuleEdition]) -> None:
+        """Keep `editions`."""
+        self.editions = editions
+
+    def may_find(self, kinds: frozenset[str], fields: frozenset[str]) -> bool:
+        """Return whether any edition can find anything where there are these kinds of touchpoints and rare fields."""
+        return any(edition.may_find(kinds, fields) for edition in self.editions)
+
+    def is_reached(self, came: HistoryGrowth) -> bool:
+        """Return whether what `came` at the end of a history can change what any edition finds there."""
+        return any(edition.is_reached(came) for edition in self.editions)
+
+
+class GivenAnswers(msgspec.Struct, frozen=True):
+    """What each rule found in a history of `length` touchpoints, when these timers had `fired`."""
+
+    length: int
+    fired: frozenset[TimerId]
+    efforts: Sequence[float]
+    by_rule: dict[RuleGroup, RuleEvaluation]
 
 
 class Rulebook:
@@ -72,38 +106,62 @@ class Rulebook:
         self.rules: tuple[AnyRule, ...] = tuple(rule for rule in latest if not isinstance(rule, UnknownRule))
         self.unknown: tuple[UnknownRule, ...] = tuple(rule for rule in latest if isinstance(rule, UnknownRule))
         self._editions = {(one.rule.id, one.number): one for one in editions.values()}
-        asked = [[edition for edition in group if edition.is_ever_in_force] for group in by_rule.values()]
-        self._asked = tuple(group for group in asked if group)
-        self._plans: dict[_InputsThere, Sequence[list[RuleEdition]]] = {}
-        self._is_constant = all(edition.is_always_in_force for group in self._asked for edition in group)
-        self._asks_for_level = any(
-            mentions_field(edition.rule, "service_level") for group in self._asked for edition in group
-        )
+        asked = [[edition for edition in editions if edition.is_ever_in_force] for editions in by_rule.values()]
+        self._asked = tuple(RuleGroup(editions) for editions in asked if editions)
+        self._plans: dict[_InputsThere, Sequence[RuleGroup]] = {}
+        in_force = [edition for editions in asked for edition in editions]
+        self._is_constant = all(edition.is_always_in_force for edition in in_force)
+        self._asks_for_level = any(mentions_field(edition.rule, "service_level") for edition in in_force)
 
     def evaluate(self, history: CustomerHistory) -> RuleEvaluation:
-        """Evaluate every rule over `history`; a rule that raises is reported and does not affect the others."""
+        """Evaluate every rule over `history`; a rule that raises is reported and does not affect the others.
+
+        Where the history has only grown since, rules that look at nothing of what came are not asked again.
+        """
         if self._asks_for_level:
             history.spread_service_levels()
         evaluation = RuleEvaluation([], [], [])
+        known, came = self._answers_so_far(history)
         span = None if self._is_constant else _append_span(history)
-        for editions in self._concerned(history):
-            judged: list[JudgedCandidate] = []
-            failure: RuleFailure | None = None
-            for edition in editions:
-                try:
-                    judged += edition.candidates(history, span)
-                except Exception as error:  # noqa: BLE001 - a rule's failure is a value: the worker counts it by name
-                    failure = _failure(edition, error)
-            try:
-                if judged:
-                    self._settle(judged, history, evaluation)
-            except Exception as error:  # noqa: BLE001 - as above
-                failure = _failure(editions[-1], error)
-            if failure is not None:
-                evaluation.failures.append(failure)
+        for group in self._concerned(history):
+            said = known.get(group)
+            if said is None or came is None or said.failures or group.is_reached(came):
+                said = known[group] = self._ask(group, history, span)
+            evaluation.add(said)
+        history.answers[self] = GivenAnswers(len(history.units), history.fired, history.efforts, known)
         return evaluation
 
-    def _concerned(self, history: CustomerHistory) -> Sequence[list[RuleEdition]]:
+    def _answers_so_far(self, history: CustomerHistory) -> tuple[dict[RuleGroup, RuleEvaluation], HistoryGrowth | None]:
+        """Return what each rule found when it was asked last, and what came since; None if all is to be asked again."""
+        given = cast("GivenAnswers | None", history.answers.get(self))
+        if given is None or given.fired != history.fired:
+            return {}, None
+        units = history.units[given.length :]
+        if not self._is_constant and any(unit.at.interaction_id is not None for unit in units):
+            return {}, None  # when an interaction was appended first may be another moment now
+        contacts = any(history.contact_of(unit.position) is not None for unit in units)
+        return given.by_rule, HistoryGrowth(units, contacts, history.efforts != given.efforts)
+
+    def _ask(self, group: RuleGroup, history: CustomerHistory, span: AppendSpan | None) -> RuleEvaluation:
+        """Ask one rule, in all its editions."""
+        said = RuleEvaluation([], [], [])
+        judged: list[JudgedCandidate] = []
+        failure: RuleFailure | None = None
+        for edition in group.editions:
+            try:
+                judged += edition.candidates(history, span)
+            except Exception as error:  # noqa: BLE001 - a rule's failure is a value: the worker counts it by name
+                failure = _failure(edition, error)
+        try:
+            if judged:
+                self._settle(judged, history, said)
+        except Exception as error:  # noqa: BLE001 - as above
+            failure = _failure(group.editions[-1], error)
+        if failure is not None:
+            said.failures.append(failure)
+        return said
+
+    def _concerned(self, history: CustomerHistory) -> Sequence[RuleGroup]:
         """Return the rules whose input is in `history`: the others find nothing, and are not asked."""
         if not self._asked:
             return ()
@@ -112,9 +170,7 @@ class Rulebook:
         if plan is None:
             if len(self._plans) >= MOST_PLANS:
                 self._plans.clear()
-            plan = self._plans[there] = [
-                group for group in self._asked if any(edition.may_find(*there) for edition in group)
-            ]
+            plan = self._plans[there] = [group for group in self._asked if group.may_find(*there)]
         return plan
 
     def texts(self, found: RuleFinding) -> tuple[BilingualText, BilingualText]:

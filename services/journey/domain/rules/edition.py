@@ -13,7 +13,7 @@ from services.journey.domain.friction import FrictionAdvice
 from services.journey.domain.history import CustomerHistory
 from services.journey.domain.rules.evaluator import LeveledRule, RuleEvaluator
 from services.journey.domain.rules.findings import JudgedCandidate, named_at
-from services.journey.domain.rules.inputs import NOTHING_NEEDED, InputNeed, needs_of
+from services.journey.domain.rules.inputs import NOTHING_NEEDED, HistoryGrowth, InputNeed, RuleReach, needs_of
 from services.journey.domain.rules.matching import InvalidRuleError
 from services.journey.domain.rules.rule import advice_of
 from services.journey.domain.rules.rule_checks import at_level, check_shared
@@ -60,7 +60,7 @@ class RulesVersion(msgspec.Struct, frozen=True, kw_only=True):
 class RuleEdition:
     """One wording of a rule, prepared. Its `number` is its place among those of the rule, from 0."""
 
-    __slots__ = ("_advice", "_leveled", "_needs", "_periods", "_texts", "number", "rule")
+    __slots__ = ("_advice", "_leveled", "_needs", "_periods", "_reach", "_texts", "number", "rule")
 
     def __init__(self, rule: AnyRule | UnknownRule, number: int) -> None:
         """Prepare `rule`; raise `RuleRefusedError` if it cannot be used."""
@@ -71,6 +71,7 @@ class RuleEdition:
         self._leveled: LeveledRule[AnyRule] | None = None
         self._periods: list[tuple[datetime, datetime]] = []
         self._needs: Sequence[InputNeed] = NOTHING_NEEDED
+        self._reach: RuleReach | None = None
         if isinstance(rule, UnknownRule):
             return
         try:
@@ -83,6 +84,7 @@ class RuleEdition:
             self._advice = advice_of(rule)
             self._leveled = LeveledRule(rule, rule.evaluator(), by_level)
             self._needs = needs_of(rule)
+            self._reach = RuleReach(rule)
         except InvalidRuleError as error:
             raise RuleRefusedError(rule.id, str(error)) from error
 
@@ -119,6 +121,10 @@ class RuleEdition:
     def may_find(self, kinds: frozenset[str], fields: frozenset[str]) -> bool:
         """Return whether the rule can find anything where there are these kinds of touchpoints and rare fields."""
         return all(need.is_met(kinds, fields) for need in self._needs)
+
+    def is_reached(self, came: HistoryGrowth) -> bool:
+        """Return whether what `came` at the end of a history can change what the rule finds there."""
+        return self._reach is None or self._reach.is_reached(came)
 
     def candidates(self, history: CustomerHistory, span: AppendSpan | None) -> list[JudgedCandidate]:
         """Return what this edition finds and judges; `span` is that of `history`, None for an edition always in force.

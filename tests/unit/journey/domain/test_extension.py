@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import msgspec
 import pytest
@@ -15,6 +16,8 @@ from services.journey.domain.journey import JourneyPolicy
 from services.journey.domain.journey_groups import JourneyGroups
 from services.journey.domain.names import TimerId
 from services.journey.domain.projection import ProjectionPolicy, SegmentedHistory, project, project_segmented
+from services.journey.domain.rules.book import Rulebook, RuleEvaluation, RuleGroup
+from services.journey.domain.rules.edition import BEGINNING, RulesVersion
 from services.journey.domain.touchpoint import RecordedTouchpoint, in_order
 from tests.unit.journey.domain.making import DAYS, POLICY, SHIPPED, at, call, mail, note, seen
 from tests.unit.journey.domain.test_laws import LAWS, touchpoints
@@ -26,6 +29,16 @@ SINCE = msgspec.structs.replace(
 )
 """A policy under which what came in the first ten hours is judged otherwise."""
 
+EVERY = Rulebook([msgspec.structs.replace(rule, enabled=True) for rule in SHIPPED.rules])
+"""All shipped rules, every shape among them, also those that are off."""
+
+IN_TWO_VERSIONS = Rulebook.through(
+    [
+        RulesVersion(in_force_from=BEGINNING, rules=SHIPPED.rules),
+        RulesVersion(in_force_from=at(600), rules=[msgspec.structs.replace(one, version=9) for one in EVERY.rules]),
+    ]
+)
+
 
 def extended(
     known: SegmentedHistory | None, history: Sequence[RecordedTouchpoint], policy: ProjectionPolicy, fired: Any = ()
@@ -34,9 +47,14 @@ def extended(
 
 
 @LAWS
-@given(touchpoints(24), st.sampled_from([POLICY, SINCE]), st.randoms(use_true_random=False))
+@given(
+    touchpoints(24),
+    st.sampled_from([POLICY, SINCE]),
+    st.sampled_from([SHIPPED, EVERY, IN_TWO_VERSIONS]),
+    st.randoms(use_true_random=False),
+)
 def test_extending_is_the_same_as_projecting_anew(
-    history: list[RecordedTouchpoint], policy: ProjectionPolicy, random: Any
+    history: list[RecordedTouchpoint], policy: ProjectionPolicy, rules: Rulebook, random: Any
 ) -> None:
     """Mostly in order, sometimes not; one or several at a time; timers fire in between."""
     arriving = sorted((one for one in history if not one.late), key=in_order)
@@ -50,8 +68,8 @@ def test_extending_is_the_same_as_projecting_anew(
         here = [*here, *arriving[:size]]
         arriving = arriving[size:]
         known = extended(known, here, policy, fired)
-        found = project_segmented(known, SHIPPED)
-        assert found == project(here, fired=fired, rulebook=SHIPPED, policy=policy)
+        found = project_segmented(known, rules)
+        assert found == project(here, fired=fired, rulebook=rules, policy=policy)
         here = found.history
         fired |= {timer.id for timer in found.timers if random.random() < 0.3}
 
@@ -92,6 +110,7 @@ def anew(history: Sequence[RecordedTouchpoint]) -> Counter[bool]:
     """How often a history that came one by one was taken anew (true), and how often it was extended."""
     known = SegmentedHistory(history[:1], POLICY)
     counted: Counter[bool] = Counter()
+    project_segmented(known, SHIPPED)
     for number in range(2, len(history) + 1):
         before, known = known, known.with_all_of(history[:number], ())
         counted[known is not before] += 1
@@ -119,6 +138,37 @@ def test_the_comparison_would_notice_a_journey_that_was_not_joined(monkeypatch: 
     monkeypatch.setattr(JourneyGroups, "take", alone)
     with pytest.raises(AssertionError):
         anew(STORIES["clicks"])
+
+
+def test_a_rule_that_looks_at_nothing_of_what_came_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    ask = Rulebook._ask
+
+    def told(self: Rulebook, group: RuleGroup, history: Any, span: Any) -> RuleEvaluation:
+        asked.append(group.editions[0].rule.id)
+        return ask(self, group, history, span)
+
+    monkeypatch.setattr(Rulebook, "_ask", told)
+    history = [call("a"), seen("b", 5, "payment_declined"), seen("c", 6), seen("d", 7, "payment_declined")]
+    known = SegmentedHistory(history[:2], POLICY)
+    project_segmented(known, SHIPPED)
+    assert {"repeat_contact_24h", "payment_declines"} <= set(asked)
+    asked.clear()
+    project_segmented(known := known.with_all_of(history[:3], ()), SHIPPED)
+    assert asked == []
+    project_segmented(known := known.with_all_of(history, ()), SHIPPED)
+    assert asked == ["payment_declines"]
+    asked.clear()
+    timer = TimerId(UUID(int=1))
+    project_segmented(known.with_all_of(history, {timer}), SHIPPED)
+    assert "repeat_contact_24h" in asked
+
+
+def test_the_comparison_would_notice_a_rule_that_is_not_asked_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A control."""
+    monkeypatch.setattr(RuleGroup, "is_reached", lambda *_: False)
+    with pytest.raises(AssertionError):
+        anew([call("a"), call("b", 5), call("c", 9)])
 
 
 def test_the_gap_after_which_a_journey_is_another_counts_when_it_is_extended() -> None:
