@@ -251,16 +251,15 @@ def _timers(projection: Projection, stored: StoredCustomer) -> tuple[list[Timer]
         return armed, []
     wanted = {timer.id for timer in projection.timers}
     failed = {failure.rule for failure in (*projection.failures, *projection.tried.failures)}
-    looked_at = {one.touchpoint.key for one in projection.history} if stored.truncated else None
-    cancelled = [
-        timer.id
+    unwanted = [
+        timer
         for timer in stored.timers
-        if timer.state is TimerState.PENDING
-        and timer.id not in wanted
-        and timer.rule not in failed
-        and (looked_at is None or timer.armed_by in looked_at)
+        if timer.state is TimerState.PENDING and timer.id not in wanted and timer.rule not in failed
     ]
-    return armed, cancelled
+    if unwanted and stored.truncated:
+        looked_at = {one.touchpoint.key for one in projection.history}
+        unwanted = [timer for timer in unwanted if timer.armed_by in looked_at]
+    return armed, [timer.id for timer in unwanted]
 
 
 def _is_new(timer: Timer, kept: StoredTimer | None) -> bool:

@@ -6,6 +6,7 @@ It compares the findings of a projection with what was published last, and retur
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import StrEnum
+from functools import cached_property
 
 import msgspec
 
@@ -21,6 +22,7 @@ from services.journey.domain.friction import (
 from services.journey.domain.names import CustomerId, JourneyId
 from services.journey.domain.projection import Projection
 from services.journey.domain.rules.book import Rulebook
+from services.journey.domain.touchpoint import TouchpointKey
 
 STALE_AFTER = timedelta(hours=24)
 """A friction is quiet if it is found longer than this after it could first be known."""
@@ -80,7 +82,11 @@ class _Revising:
         self._at = circumstances
         self._failed = {failure.rule for failure in projection.failures}
         self._history = projection.history
-        self._looked_at = {one.touchpoint.key for one in projection.history} if circumstances.truncated else None
+
+    @cached_property
+    def _looked_at(self) -> frozenset[TouchpointKey]:
+        """The touchpoints that were looked at: few frictions need them all."""
+        return frozenset(one.touchpoint.key for one in self._history)
 
     def found(self, finding: RuleFinding, kept: StoredFriction | None) -> FrictionChange | None:
         """Return what to publish of a friction that was found."""
@@ -169,12 +175,12 @@ class _Revising:
 
     def _rests_on_older(self, kept: StoredFriction) -> bool:
         """Return whether the friction rests on touchpoints before those looked at, so that it cannot be judged."""
-        if self._looked_at is None:
+        if not self._at.truncated:
             return False
         said = decode(kept.payload)
-        if any((one.source, one.id) not in self._looked_at for one in said.touchpoints):
+        if self._history and said.timeline and said.timeline[0].occurred_at < self._history[0].touchpoint.occurred_at:
             return True
-        return bool(said.timeline) and said.timeline[0].occurred_at < self._history[0].touchpoint.occurred_at
+        return any((one.source, one.id) not in self._looked_at for one in said.touchpoints)
 
 
 def _product(finding: RuleFinding) -> str | None:
