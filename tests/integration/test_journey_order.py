@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from services.journey.domain.projection import project
+from services.journey.domain.projection import project_segmented
 from services.journey.renew import renewal
 from services.runtime.postgres import pools
 from services.runtime.postgres.pools import acquire
@@ -121,16 +121,16 @@ async def test_a_group_that_cannot_be_compared_leaves_nothing_behind(
         compared.append(arguments)
         if len(compared) == 3:
             raise ZeroDivisionError
-        return project(*arguments, **options)
+        return project_segmented(*arguments, **options)
 
-    monkeypatch.setattr(renewal, "project", failing_at_the_third)
+    monkeypatch.setattr(renewal, "project_segmented", failing_at_the_third)
     async with open_bench(database) as bench:
         for number in range(5):
             bench.log.append(0, touchpoint(f"t{number}", number, customer={"customer_id": f"C-{number}"}))
         with pytest.raises(ZeroDivisionError):
             await bench.apply()
         assert await bench.value("SELECT count(*) FROM journey.touchpoints") == 0
-        monkeypatch.setattr(renewal, "project", project)
+        monkeypatch.setattr(renewal, "project_segmented", project_segmented)
         await bench.apply()
         assert await bench.value("SELECT count(*) FROM journey.touchpoints") == 5
 
