@@ -55,16 +55,16 @@ def check(*, repair: Repair = False, as_json: AsJson = False) -> None:
         print_json(_document(found, repair=repair))
     else:
         _report(found, repair=repair)
-    if (found.hours or found.coarse) and not repair:
+    if found.differing and not repair:
         raise typer.Exit(1)
 
 
 def _document(found: "PathDifferences", *, repair: bool) -> dict[str, Any]:
     return {
-        "sound": not found.hours and not found.coarse,
-        "repaired": repair and bool(found.hours or found.coarse),
+        "sound": not found.differing,
+        "repaired": repair and bool(found.differing),
         "steps": found.steps,
-        "differences": {"hours": len(found.hours), "days_and_months": found.coarse},
+        "differences": {"hours": len(found.hours), "rules": found.rules, "days_and_months": found.coarse},
         "examples": [
             {**one.key._asdict(), "steps": one.steps, "frictions": one.frictions, "gap_s": one.gap_us / 1_000_000}
             for one in found.hours[:EXAMPLES]
@@ -73,7 +73,7 @@ def _document(found: "PathDifferences", *, repair: bool) -> dict[str, Any]:
 
 
 def _report(found: "PathDifferences", *, repair: bool) -> None:
-    differing = len(found.hours) + found.coarse
+    differing = found.differing
     if not differing:
         out.print(say(f"sound: {found.steps:,} steps", f"이상 없음: 걸음 {found.steps:,}개"), highlight=False)
         return

@@ -19,6 +19,9 @@ CLOSED: Final = "closed"
 DROPPED: Final = "dropped"
 """Kinds of what is no touchpoint; they have no channel. `dropped`: the journey went quiet before it reached an end."""
 
+UNTOLD: Final = ""
+"""The rule of a friction that stood before rules were noted; it is in no count by rule."""
+
 NO_GAP: Final = -1
 """The bucket of steps from the start and to the end, which take no time."""
 
@@ -42,6 +45,18 @@ class StepKey(NamedTuple):
     bucket: int
 
 
+class PassedTouchpoint(NamedTuple):
+    """A touchpoint on a path: whether a friction stands at it, and of which rules, as far as that was noted."""
+
+    touchpoint: Touchpoint
+    hard: bool = False
+    rules: Sequence[str] = ()
+
+
+RuleStep = tuple[StepKey, str]
+"""A step that leads to a friction, of any gap (its bucket is `NO_GAP`), and the rule."""
+
+
 class PathTrack(msgspec.Struct, frozen=True, gc=False):
     """What the steps of a journey have in common; `end` is `closed` or `dropped`, None while it is open."""
 
@@ -59,30 +74,31 @@ def stored_track(
 
 
 class StepCounts:
-    """Sums of steps by key: how many, how many of them led into friction, and how long they took in microseconds."""
+    """Sums of steps by key: how many, how many of them led into friction, and how long they took in microseconds.
 
-    __slots__ = ("_sums",)
+    Beside them, how many led to a friction of each rule.
+    """
+
+    __slots__ = ("_by_rule", "_sums")
 
     def __init__(self) -> None:
         self._sums: dict[StepKey, list[int]] = {}
+        self._by_rule: dict[RuleStep, int] = {}
 
-    def add(
-        self, points: Sequence[Touchpoint], hard: Sequence[bool], track: PathTrack, *, first: int = 0, sign: int = 1
-    ) -> None:
-        """Add the steps into `points[first:]` (subtract with `sign` -1), whose frictions `hard` tells.
-
-        Those to the end are left to `add_end`.
-        """
-        for place in range(first, len(points)):
-            to = points[place]
+    def add(self, passed: Sequence[PassedTouchpoint], track: PathTrack, *, first: int = 0, sign: int = 1) -> None:
+        """Add the steps into `passed[first:]`; subtract them with `sign` -1. Those to the end are left to `add_end`."""
+        for place in range(first, len(passed)):
+            to, hard, rules = passed[place]
             from_channel, from_kind, gap_us, bucket = "", START, 0, NO_GAP
             if place:
-                came = points[place - 1]
+                came = passed[place - 1].touchpoint
                 from_channel, from_kind = came.channel, came.kind
                 gap_us = (to.occurred_at - came.occurred_at) // _MICROSECOND
                 bucket = bisect_right(GAP_BOUNDS_US, gap_us)
             key = _key(to.occurred_at, (from_channel, from_kind, to.channel, to.kind), track, bucket)
-            self._count(key, sign, sign if hard[place] else 0, sign * gap_us)
+            self._count(key, sign, sign if hard else 0, sign * gap_us)
+            for rule in rules:
+                self._count_rule((key._replace(bucket=NO_GAP), rule), sign)
 
     def add_end(self, last: Touchpoint, track: PathTrack, *, sign: int = 1) -> None:
         """Add the step from `last` to the end of its journey, if it has ended."""
@@ -94,14 +110,24 @@ class StepCounts:
         """Add the sums of `other`."""
         for key, (steps, frictions, gap_us) in other._sums.items():
             self._count(key, steps, frictions, gap_us)
+        for step, frictions in other._by_rule.items():
+            self._count_rule(step, frictions)
 
     def rows(self) -> list[tuple[StepKey, int, int, int]]:
         """Return each key with its steps, frictions and microseconds; sums that came to nothing are left out."""
         return [(key, sums[0], sums[1], sums[2]) for key, sums in self._sums.items() if any(sums)]
 
+    def rule_rows(self) -> list[tuple[RuleStep, int]]:
+        """Return each step with the rule of a friction to which it led, and how often; what came to nothing is not."""
+        return [(step, frictions) for step, frictions in self._by_rule.items() if frictions]
+
     def __bool__(self) -> bool:
         """Return whether anything was added, even if it came to nothing."""
         return bool(self._sums)
+
+    def _count_rule(self, step: RuleStep, frictions: int) -> None:
+        if step[1] != UNTOLD:
+            self._by_rule[step] = self._by_rule.get(step, 0) + frictions
 
     def _count(self, key: StepKey, steps: int, frictions: int, gap_us: int) -> None:
         sums = self._sums.get(key)

@@ -99,7 +99,7 @@ class RecordedTouchpoint(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     `appended_at` is the broker's time of its record. A `late` touchpoint is kept as history and not projected.
     `journey_id` is the journey in which it was placed last, None if it is new. `friction` says whether a friction stood
-    at it then.
+    at it then, `rules` of which rules, sorted: none where that was not noted yet.
     """
 
     touchpoint: Touchpoint
@@ -107,6 +107,7 @@ class RecordedTouchpoint(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     late: bool = False
     journey_id: UUID | None = None
     friction: bool = False
+    rules: tuple[str, ...] = ()
 
 
 def in_order(recorded: RecordedTouchpoint) -> OrderKey:

@@ -77,7 +77,7 @@ def standing(
     counted = [one for one in mine if not one.late]
     truncated = len(counted) > engine.history
     latest = latest_of(counted, engine.history)
-    unplaced = [msgspec.structs.replace(one, journey_id=None, friction=False) for one in latest]
+    unplaced = [msgspec.structs.replace(one, journey_id=None, friction=False, rules=()) for one in latest]
     projection = project(
         unplaced, fired=fired, rulebook=engine.rulebook, policy=engine.policy, definitions=engine.definitions
     )

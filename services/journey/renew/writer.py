@@ -121,7 +121,7 @@ async def _write_touchpoints(connection: Connection, comparisons: Sequence[Custo
                 id=key[1],
                 occurred_at=placement.occurred_at,
                 journey_id=placement.journey_id,
-                friction=placement.friction,
+                rules=placement.rules,
             )
             for key, placement in placed.items()
         ]
@@ -137,7 +137,7 @@ def _touchpoint_row(customer_id: UUID, fresh: DecodedRecord, placement: Touchpoi
         touchpoint=fresh.touchpoint,
         customer_id=customer_id,
         journey_id=placement.journey_id if placement else None,
-        friction=placement.friction if placement else False,
+        rules=placement.rules if placement else (),
         appended_at=fresh.appended_at,
         late=fresh.late,
         payload=fresh.payload,
@@ -275,8 +275,7 @@ async def _write_paths(connection: Connection, comparisons: Sequence[CustomerCom
     counts = StepCounts()
     for comparison in comparisons:
         counts.merge(comparison.changes.paths)
-    if rows := counts.rows():
-        await path_rows.note(connection, rows)
+    await path_rows.note(connection, counts)
 
 
 async def _write_passages(connection: Connection, comparisons: Sequence[CustomerComparison]) -> None:

@@ -13,6 +13,6 @@ async def check_paths(connection: Connection, *, repair: bool) -> PathDifference
     async with connection.transaction(isolation="repeatable_read", readonly=not repair):
         await connection.execute("SET LOCAL statement_timeout = 0")
         found = await path_rows.differences(connection)
-        if repair and (found.hours or found.coarse):
+        if repair and found.differing:
             await path_rows.mend(connection)
         return found

@@ -26,13 +26,13 @@ class TouchpointRow(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     journey_id: UUID | None
     appended_at: datetime
     late: bool
-    friction: bool
+    rules: Sequence[str]
     payload: str
 
 
 _COLUMNS = (
     *("source", "id", "customer_id", "journey_id", "occurred_at", "received_at", "appended_at"),
-    *("sequence", "channel", "kind", "late", "replay", "friction", "payload"),
+    *("sequence", "channel", "kind", "late", "replay", "friction", "rules", "payload"),
 )
 
 
@@ -74,14 +74,15 @@ def _record(row: TouchpointRow) -> tuple[object, ...]:
         point.kind,
         row.late,
         point.replay,
-        row.friction,
+        bool(row.rules),
+        row.rules,
         row.payload,
     )
 
 
 _HISTORY = """
 SELECT h.* FROM unnest($1::uuid[]) AS c (customer_id) CROSS JOIN LATERAL (
-    SELECT t.customer_id, t.payload, t.appended_at, t.journey_id, t.friction FROM journey.touchpoints AS t
+    SELECT t.customer_id, t.payload, t.appended_at, t.journey_id, t.friction, t.rules FROM journey.touchpoints AS t
      WHERE t.customer_id = c.customer_id AND NOT t.late ORDER BY t.occurred_at DESC LIMIT $2) AS h"""
 
 
@@ -91,10 +92,16 @@ async def history(
     """Return the `latest` touchpoints that count for each customer, in no order."""
     found: defaultdict[UUID, list[RecordedTouchpoint]] = defaultdict(list)
     rows = await connection.fetch(_HISTORY, list(customers), latest)
-    for customer_id, payload, appended_at, journey_id, friction in rows:
+    for customer_id, payload, appended_at, journey_id, friction, rules in rows:
         touchpoint = _DECODER.decode(payload)
         found[customer_id].append(
-            RecordedTouchpoint(touchpoint=touchpoint, appended_at=appended_at, journey_id=journey_id, friction=friction)
+            RecordedTouchpoint(
+                touchpoint=touchpoint,
+                appended_at=appended_at,
+                journey_id=journey_id,
+                friction=friction,
+                rules=tuple(rules),
+            )
         )
     return found
 
@@ -120,13 +127,14 @@ class PlacementRow:
     id: str
     occurred_at: datetime
     journey_id: UUID
-    friction: bool
+    rules: Sequence[str]
 
 
 _PLACE = """
-UPDATE journey.touchpoints AS t SET journey_id = p.journey_id, friction = p.friction
-  FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::uuid[], $5::boolean[])
-       AS p (source, id, occurred_at, journey_id, friction)
+UPDATE journey.touchpoints AS t
+   SET journey_id = p.journey_id, friction = p.friction, rules = ARRAY(SELECT json_array_elements_text(p.rules))
+  FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::uuid[], $5::boolean[], $6::json[])
+       AS p (source, id, occurred_at, journey_id, friction, rules)
  WHERE t.source = p.source AND t.id = p.id AND t.occurred_at = p.occurred_at"""
 
 
@@ -138,7 +146,8 @@ async def place(connection: Connection, placed: Sequence[PlacementRow]) -> None:
         [p.id for p in placed],
         [p.occurred_at for p in placed],
         [p.journey_id for p in placed],
-        [p.friction for p in placed],
+        [bool(p.rules) for p in placed],
+        [msgspec.json.encode(p.rules).decode() for p in placed],
     )
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from services.journey.store.path_rows import PATHS
+from services.journey.store.path_rows import PATHS, RULES
 from services.journey.store.rollups.funnel_rows import FUNNELS
 from services.journey.store.rollups.rollup import Rollup
 from services.runtime.postgres.pools import Pool, acquire, retrying
@@ -37,7 +37,7 @@ class RollupFolder:
 
     async def fold_all(self, at_once: int = AT_ONCE) -> None:
         """Fold until nothing is left, or another worker folds; `at_once` changes in each transaction."""
-        for rollup in (PATHS, FUNNELS):
+        for rollup in (PATHS, RULES, FUNNELS):
             while await retrying(partial(self._once, rollup, at_once), attempts=5):
                 pass
 

@@ -28,6 +28,7 @@ class _StepsQuery(BaseModel):
     kind: Word | None = Field(None, description="Of either end of a step; with `channel`, of the same end.")
     reason: Word | None = Field(None, description="What the journey is about.")
     service_level: ServiceLevel | None = Field(None, description="What the journey's customer was promised.")
+    rule: Word | None = Field(None, description="Of frictions: only those of this rule count. Steps are the same.")
 
     def filter(self, accept_language: str | None) -> PathFilter:
         """Return what to read; raises the problem of an empty span."""
@@ -39,6 +40,7 @@ class _StepsQuery(BaseModel):
             kind=self.kind,
             reason=self.reason,
             service_level=self.service_level,
+            rule=self.rule,
         )
 
 

@@ -28,7 +28,10 @@ def placed(
         placement = left.pop(after[place].touchpoint.key, None)
         if placement is not None:
             after[place] = msgspec.structs.replace(
-                after[place], journey_id=placement.journey_id, friction=placement.friction
+                after[place],
+                journey_id=placement.journey_id,
+                friction=bool(placement.rules),
+                rules=placement.rules,
             )
     return after
 

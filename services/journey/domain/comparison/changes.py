@@ -5,7 +5,7 @@ decides which ids journeys keep.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from uuid import UUID
 
@@ -64,12 +64,15 @@ class DissolvedJourney(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class TouchpointPlacement(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """A touchpoint whose journey is new or differs from the stored one, or at which a friction came or went."""
+    """A touchpoint whose journey is new or differs from the stored one, or at which a friction came or went.
+
+    `rules` are those whose frictions stand at it.
+    """
 
     touchpoint: TouchpointKey
     occurred_at: datetime
     journey_id: JourneyId
-    friction: bool
+    rules: tuple[str, ...]
 
 
 class StoredCustomer(msgspec.Struct, frozen=True, kw_only=True):
@@ -175,19 +178,22 @@ def _is_older(journey: StoredJourney, projection: Projection) -> bool:
     return not projection.history or journey.last_at <= projection.history[0].touchpoint.occurred_at
 
 
-def _placements(projection: Projection, ids: Sequence[JourneyId], hard: frozenset[int]) -> list[TouchpointPlacement]:
+def _placements(
+    projection: Projection, ids: Sequence[JourneyId], hard: Mapping[int, tuple[str, ...]]
+) -> list[TouchpointPlacement]:
     placements = []
     history = projection.history
     for segment, journey_id in zip(projection.journeys, ids, strict=True):
         for position in segment.members:
             recorded = history[position]
-            friction = position in hard
+            rules = hard.get(position, ())
             was = recorded.journey_id
-            if (was is not journey_id and was != journey_id) or recorded.friction != friction:
+            told = recorded.friction == bool(rules) and recorded.rules == rules
+            if (was is not journey_id and was != journey_id) or not told:
                 one = recorded.touchpoint
                 placements.append(
                     TouchpointPlacement(
-                        touchpoint=one.key, occurred_at=one.occurred_at, journey_id=journey_id, friction=friction
+                        touchpoint=one.key, occurred_at=one.occurred_at, journey_id=journey_id, rules=rules
                     )
                 )
     return placements

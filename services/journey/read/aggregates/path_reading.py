@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Final
+from typing import Final, NamedTuple
 
 from services.journey.domain.paths import CLOSED, DROPPED, NO_GAP, gap_quantile
 from services.journey.read.aggregates.path_spans import covering, whole_hours
@@ -32,7 +32,10 @@ class SegmentBy(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PathFilter:
-    """Which steps are asked for; None does not filter. A channel and a kind must be those of one end of a step."""
+    """Which steps are asked for; None does not filter. A channel and a kind must be those of one end of a step.
+
+    With a `rule`, frictions are those of this rule alone; steps are the same.
+    """
 
     since: datetime | None = None
     until: datetime | None = None
@@ -40,24 +43,33 @@ class PathFilter:
     kind: str | None = None
     reason: str | None = None
     service_level: str | None = None
+    rule: str | None = None
 
 
-_STEPS: Final = """
-WITH folded AS (
-    SELECT p.step_id, p.bucket, sum(p.steps) AS steps, sum(p.frictions) AS frictions, sum(p.gap_us) AS gap_us
+_FOLDED: Final = """
+    SELECT p.step_id, p.bucket, {sums}
       FROM unnest($1::text[], $2::timestamptz[], $3::timestamptz[]) AS r (span, since, until)
-      JOIN journey.path_counts AS p
+      JOIN journey.{table}_counts AS p
         ON p.span = r.span::"char" AND p.since >= coalesce(r.since, '-infinity')
        AND p.since < coalesce(r.until, 'infinity')
-     GROUP BY p.step_id, p.bucket
-), steps AS (
-    SELECT s.from_channel, s.from_kind, s.to_channel, s.to_kind, s.reason, s.service_level,
-           f.bucket, f.steps, f.frictions, f.gap_us
-      FROM folded AS f JOIN journey.path_steps AS s USING (step_id)
+     GROUP BY p.step_id, p.bucket"""
+_HOURS: Final = "hour >= coalesce($4::timestamptz, '-infinity') AND hour < coalesce($5::timestamptz, 'infinity')"
+_ENDS: Final = "from_channel, from_kind, to_channel, to_kind, reason, service_level"
+_ALL_STEPS: Final = """
+    SELECT {ends}, bucket, f.steps, {frictions} AS frictions, f.gap_us
+      FROM folded AS f JOIN journey.path_steps USING (step_id)
     UNION ALL
-    SELECT from_channel, from_kind, to_channel, to_kind, reason, service_level, bucket, steps, frictions, gap_us
-      FROM journey.path_changes
-     WHERE hour >= coalesce($4::timestamptz, '-infinity') AND hour < coalesce($5::timestamptz, 'infinity')
+    SELECT {ends}, bucket, steps, {frictions}, gap_us FROM journey.path_changes WHERE {hours}"""
+_OF_ONE_RULE: Final = """
+    UNION ALL
+    SELECT {ends}, bucket, 0, f.frictions, 0
+      FROM folded_rules AS f JOIN journey.path_rule_steps USING (step_id) WHERE rule = $10
+    UNION ALL
+    SELECT {ends}, bucket, 0, frictions, 0 FROM journey.path_rule_changes WHERE rule = $10 AND {hours}"""
+_SUMS: Final = """
+WITH folded AS ({folded}
+), folded_rules AS ({folded_rules}
+), steps AS ({steps}
 )
 SELECT {group}, bucket, sum(steps)::bigint AS steps, sum(frictions)::bigint AS frictions, sum(gap_us)::bigint AS gap_us
   FROM steps
@@ -66,12 +78,40 @@ SELECT {group}, bucket, sum(steps)::bigint AS steps, sum(frictions)::bigint AS f
    AND ($8::text IS NULL OR reason = $8) AND ($9::text IS NULL OR service_level = $9)
  GROUP BY {group}, bucket HAVING sum(steps) <> 0 OR sum(frictions) <> 0
 """
-_OF_PATHS: Final = _STEPS.format(group="from_channel, from_kind, to_channel, to_kind")
+
+
+def _summed(*columns: str) -> str:
+    return ", ".join(f"sum(p.{one}) AS {one}" for one in columns)
+
+
+def _statement(group: str, *, one_rule: bool) -> str:
+    """Return the query of steps by these columns, with the frictions of every rule or of one."""
+    steps = _ALL_STEPS.format(ends=_ENDS, hours=_HOURS, frictions="0" if one_rule else "frictions")
+    return _SUMS.format(
+        group=group,
+        folded=_FOLDED.format(table="path", sums=_summed("steps", "frictions", "gap_us")),
+        folded_rules=_FOLDED.format(table="path_rule", sums=_summed("frictions")),
+        steps=steps + (_OF_ONE_RULE.format(ends=_ENDS, hours=_HOURS) if one_rule else ""),
+    )
+
+
+class _Question(NamedTuple):
+    """The statements of one question: with the frictions of every rule, and with those of one."""
+
+    of_all: str
+    of_one_rule: str
+
+
+def _by(group: str) -> _Question:
+    return _Question(_statement(group, one_rule=False), _statement(group, one_rule=True))
+
+
+_OF_PATHS: Final = _by("from_channel, from_kind, to_channel, to_kind")
 _OF_SEGMENTS: Final = {
-    SegmentBy.CHANNEL: _STEPS.format(group="from_channel, from_kind, to_channel, to_kind"),
-    SegmentBy.KIND: _STEPS.format(group="from_channel, from_kind, to_channel, to_kind"),
-    SegmentBy.REASON: _STEPS.format(group="reason, from_channel, from_kind, to_channel, to_kind"),
-    SegmentBy.SERVICE_LEVEL: _STEPS.format(group="service_level, from_channel, from_kind, to_channel, to_kind"),
+    SegmentBy.CHANNEL: _OF_PATHS,
+    SegmentBy.KIND: _OF_PATHS,
+    SegmentBy.REASON: _by("reason, from_channel, from_kind, to_channel, to_kind"),
+    SegmentBy.SERVICE_LEVEL: _by("service_level, from_channel, from_kind, to_channel, to_kind"),
 }
 
 _End = tuple[str, str]
@@ -179,13 +219,16 @@ class PathReader:
             segments_left_out=max(0, len(ranked) - limit),
         )
 
-    async def _rows(self, statement: str, wanted: PathFilter) -> Sequence[Row]:
+    async def _rows(self, question: _Question, wanted: PathFilter) -> Sequence[Row]:
         since, until = whole_hours(wanted.since, wanted.until)
         spans = covering(since, until)
         columns = [one.span for one in spans], [one.since for one in spans], [one.until for one in spans]
         narrowed = wanted.channel, wanted.kind, wanted.reason, wanted.service_level
+        common = *columns, since, until, *narrowed
         async with snapshot(self._pool) as connection:
-            return await connection.fetch(statement, *columns, since, until, *narrowed)
+            if wanted.rule is None:
+                return await connection.fetch(question.of_all, *common)
+            return await connection.fetch(question.of_one_rule, *common, wanted.rule)
 
 
 def _matches(end: _End, wanted: PathFilter) -> bool:

@@ -105,7 +105,7 @@ class Shelf:
         self.journeys: dict[UUID, StoredJourney] = {}
         self.timers: dict[UUID, StoredTimer] = {}
         self.placed: dict[TouchpointKey, UUID] = {}
-        self.hard: set[TouchpointKey] = set()
+        self.hard: dict[TouchpointKey, tuple[str, ...]] = {}
         self.paths = StepCounts()
         self.passages: dict[PassageKey, FunnelPassage] = {}
         self.funnels = FunnelCounts()
@@ -130,7 +130,10 @@ class Shelf:
         """`history` with what was stored of it: journeys, and where frictions stand."""
         return [
             msgspec.structs.replace(
-                one, journey_id=self.placed.get(one.touchpoint.key), friction=one.touchpoint.key in self.hard
+                one,
+                journey_id=self.placed.get(one.touchpoint.key),
+                friction=one.touchpoint.key in self.hard,
+                rules=self.hard.get(one.touchpoint.key, ()),
             )
             for one in history
         ]
@@ -204,9 +207,9 @@ class Shelf:
     def _place(self, changes: CustomerChanges) -> None:
         for placement in changes.placements:
             self.placed[placement.touchpoint] = placement.journey_id
-            self.hard.discard(placement.touchpoint)
-            if placement.friction:
-                self.hard.add(placement.touchpoint)
+            self.hard.pop(placement.touchpoint, None)
+            if placement.rules:
+                self.hard[placement.touchpoint] = placement.rules
         self.paths.merge(changes.paths)
         self.passages |= {one.key: one for one in changes.passages.written}
         for key in changes.passages.gone:

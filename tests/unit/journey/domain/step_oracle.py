@@ -18,6 +18,8 @@ def graph(counts: StepCounts) -> Counter[Step]:
         found[(*key[:-1], "steps")] += steps
         found[(*key[:-1], "frictions")] += frictions
         found[(*key[:-1], "gap_us")] += gap_us
+    for (key, rule), frictions in counts.rule_rows():
+        found[(*key[:-1], rule)] += frictions
     return Counter({name: number for name, number in found.items() if number})
 
 
@@ -42,6 +44,7 @@ def steps_of(shelf: Shelf, history: Sequence[RecordedTouchpoint]) -> Counter[Ste
             name = (_hour(to), *where, to.channel, to.kind, *common)
             found[(*name, "steps")] += 1
             found[(*name, "frictions")] += to.key in shelf.hard
+            found.update((*name, rule) for rule in shelf.hard.get(to.key, ()))
             if came is not None:
                 found[(*name, "gap_us")] += (to.occurred_at - came.occurred_at) // timedelta(microseconds=1)
     return Counter({name: number for name, number in found.items() if number})

@@ -7,9 +7,10 @@ from math import ceil
 
 import pytest
 
-from services.journey.domain.paths import GAP_BOUNDS_US, NO_GAP, PathTrack, StepCounts, gap_quantile
-from services.journey.domain.touchpoint import RecordedTouchpoint, Touchpoint
-from tests.unit.journey.domain.making import ABSENT, DAYS, HOURS, REPEAT, Shelf, at, call, seen, step
+from services.journey.domain.paths import GAP_BOUNDS_US, NO_GAP, PassedTouchpoint, PathTrack, StepCounts, gap_quantile
+from services.journey.domain.rules.book import Rulebook
+from services.journey.domain.touchpoint import RecordedTouchpoint
+from tests.unit.journey.domain.making import ABSENT, DAYS, HOURS, REPEAT, Shelf, a_rule, at, call, seen, step
 from tests.unit.journey.domain.step_oracle import graph, steps_of
 
 CASE = {"refs": {"case_id": "T-1"}}
@@ -25,6 +26,14 @@ def told(counts: StepCounts) -> list[Plain]:
         both[0] += steps
         both[1] += frictions
     return sorted((*kinds, steps, frictions) for kinds, (steps, frictions) in sums.items() if steps or frictions)
+
+
+def by_rule(counts: StepCounts) -> dict[tuple[str, str], int]:
+    """Frictions by where the step came from, and rule."""
+    found: dict[tuple[str, str], int] = {}
+    for (key, rule), frictions in counts.rule_rows():
+        found[key.from_kind, rule] = found.get((key.from_kind, rule), 0) + frictions
+    return found
 
 
 def test_a_journey_begins_goes_on_and_ends() -> None:
@@ -88,6 +97,31 @@ def test_a_friction_that_is_taken_back_is_no_more_on_its_step() -> None:
     assert told(changes.paths) == [("callback_promised", "callback_made", 1, 0), ("start", "callback_promised", 0, -1)]
 
 
+FAR = a_rule(id="far", shape="count", contacts=True, at_least=2, within="48h")
+
+
+def test_frictions_are_counted_by_their_rules() -> None:
+    """Both rules find the second call; then one rule is no more."""
+    shelf = Shelf()
+    both = Rulebook([*REPEAT.rules, *FAR.rules])
+    first, again = call("a", 0, reason="billing"), call("b", 2 * HOURS, reason="billing")
+    step(shelf, first, again, rules=both, minutes=3 * HOURS)
+    assert by_rule(shelf.paths) == {("call_ended", "mine"): 1, ("call_ended", "far"): 1}
+    step(shelf, first, again, rules=REPEAT, minutes=3 * HOURS)
+    assert by_rule(shelf.paths) == {("call_ended", "mine"): 1}
+
+
+def test_a_friction_that_stood_before_rules_were_noted_is_counted_once_they_are() -> None:
+    """As a worker of the version before leaves it: `friction` is told, of which rule is not."""
+    shelf = Shelf()
+    first, again = call("a", 0, reason="billing"), call("b", 60, reason="billing")
+    step(shelf, first, again, rules=REPEAT, minutes=2 * HOURS)
+    shelf.hard = dict.fromkeys(shelf.hard, ())
+    changes = step(shelf, first, again, rules=REPEAT, minutes=2 * HOURS, truncated=True)
+    assert by_rule(changes.paths) == {("call_ended", "mine"): 1}
+    assert told(changes.paths) == []
+
+
 def test_the_reason_of_a_journey_is_that_of_all_its_steps() -> None:
     shelf = Shelf()
     step(shelf, seen("b", 30, "b", **CASE), seen("c", 60, "c", **CASE))
@@ -112,11 +146,11 @@ def test_buckets_are_a_fifth_apart_and_hold_twenty_years() -> None:
     assert GAP_BOUNDS_US[-1] > timedelta(days=20 * 365) / timedelta(microseconds=1)
 
 
-def points(*gaps_us: int) -> list[Touchpoint]:
+def points(*gaps_us: int) -> list[PassedTouchpoint]:
     places = [0]
     for gap in gaps_us:
         places.append(places[-1] + gap)
-    return [recorded(number, place).touchpoint for number, place in enumerate(places)]
+    return [PassedTouchpoint(recorded(number, place).touchpoint) for number, place in enumerate(places)]
 
 
 def recorded(number: int, place_us: int) -> RecordedTouchpoint:
@@ -129,7 +163,7 @@ def test_a_quantile_is_less_than_ten_percent_off(seed: int, share: float) -> Non
     chance = random.Random(seed)
     gaps = [int(10 ** chance.uniform(6, 11.5)) for _ in range(chance.randint(1, 400))]
     counts = StepCounts()
-    counts.add(points(*gaps), [False] * (len(gaps) + 1), PathTrack())
+    counts.add(points(*gaps), PathTrack())
     found = gap_quantile([(key.bucket, steps) for key, steps, *_ in counts.rows()], share)
     exact = sorted(gaps)[max(1, ceil(share * len(gaps))) - 1] / 1_000_000
     assert found == pytest.approx(exact, rel=0.1)
@@ -138,7 +172,7 @@ def test_a_quantile_is_less_than_ten_percent_off(seed: int, share: float) -> Non
 @pytest.mark.parametrize(("gap_us", "bucket"), [(0, 0), (999_999, 0), (1_000_000, 1), (1_199_999, 1), (1_200_000, 2)])
 def test_a_gap_stands_in_the_bucket_that_begins_at_or_below_it(gap_us: int, bucket: int) -> None:
     counts = StepCounts()
-    counts.add(points(gap_us), [False, False], PathTrack())
+    counts.add(points(gap_us), PathTrack())
     assert {key.bucket for key, *_ in counts.rows()} == {NO_GAP, bucket}
 
 
