@@ -1,21 +1,22 @@
 """Rules in versions: in force in every worker from one moment on, without a restart, and never backwards."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
+import msgspec
 import pytest
 import pytest_asyncio
 from prometheus_client import CollectorRegistry
 
 from services.journey.metrics import PolicyMetrics
-from services.journey.rulebook import rules_file
+from services.journey.rulebook import identity_file, rules_file
 from services.journey.rulebook.rules_file import ResolvedRules
 from services.journey.versions import policy_table, storing
-from services.journey.versions.in_force import NothingInForceError, PolicyCache
+from services.journey.versions.in_force import NothingInForceError, PolicyCache, UnreadableIdentityError
 from services.journey.versions.policy_table import NewPolicy, PolicyKind, PolicyVersion
 from services.journey.versions.policy_watch import PolicyWatch
 from services.runtime.postgres.pools import acquire, transaction
@@ -26,6 +27,7 @@ pytestmark = pytest.mark.local
 
 WORDS = "title: {en: a, ko: b}, explanation: {en: a, ko: b}"
 STRICT = f"rules: [{{id: waits, shape: threshold, severity: low, field: wait_s, limits: [{{gt: 60}}], {WORDS}}}]"
+ONE_CARD = "extends: default\ntypes: {loyalty_id: {unique: true}}\n"
 LENIENT = STRICT.replace("gt: 60", "gt: 600")
 
 
@@ -247,6 +249,44 @@ async def test_the_last_good_version_is_kept_where_nothing_of_a_later_one_can_be
         await ours.cache.look(connection)
     assert not (await ours.check()).ok
     assert registry.get_sample_value("waymark_journey_policy_unreadable", {"kind": "rules"}) == 1
+
+
+def with_a_later_member(document: bytes) -> bytes:
+    """A policy of identity as a later release would store it."""
+    return msgspec.json.encode(msgspec.json.decode(document) | {"of_a_later_release": 1})
+
+
+@pytest.mark.logs_error("batch failed")
+@pytest.mark.parametrize("broken", [lambda _: b"{", with_a_later_member])
+async def test_no_worker_goes_by_an_older_policy_of_identity(
+    bench: JourneyBench, broken: Callable[[bytes], bytes]
+) -> None:
+    """The version in the middle cannot be read here: neither a new worker nor one that ran on applies anything."""
+    await apply(bench, version(STRICT))
+    shipped = storing.shipped_identity()
+    await apply(bench, shipped)
+    append(bench, "before", ms(datetime.now(UTC)))
+    await bench.apply()
+    written = {"written": "", "author": "kim"}
+    unread = await apply(bench, NewPolicy(kind=PolicyKind.IDENTITY, document=broken(shipped.document), **written))
+    await apply(bench, storing.of_identity(identity_file.read(ONE_CARD, name="mine.yaml"), author="kim", note=""))
+    append(bench, "after", ms(unread.in_force_from) + timedelta(milliseconds=1))
+    with pytest.raises(UnreadableIdentityError, match=f"version {unread.version} of the policy of identity"):
+        await bench.apply()
+    async with acquire(bench.pool) as connection:
+        for ask in (PolicyCache().look, PolicyCache().look_at_all, PolicyCache().identity):
+            with pytest.raises(UnreadableIdentityError):
+                await ask(connection)
+        assert not (await PolicyCache().definitions(connection)).definitions  # a report needs no identity
+    assert await bench.value("SELECT count(*) FROM journey.touchpoints") == 1
+    await bench.execute(
+        "UPDATE journey.policies SET document = $2 WHERE kind = $1 AND version = $3",
+        "identity",
+        shipped.document.decode(),
+        unread.version,
+    )
+    await bench.apply()  # as an upgraded worker reads it
+    assert await standing(bench) == {"before", "after"}
 
 
 async def test_a_version_is_seen_within_two_looks_by_a_worker_without_records(bench: JourneyBench) -> None:

@@ -37,7 +37,7 @@ SPELT_BY_THE_CONTRACT: Final = frozenset({"email", "phone"})
 """Types whose values have their one spelling before they are published."""
 
 
-class ValueSpelling(msgspec.Struct, frozen=True, kw_only=True):
+class ValueSpelling(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How values of a type are spelt: in small letters, and without some characters."""
 
     ignore_case: bool = False
@@ -49,7 +49,7 @@ class ValueSpelling(msgspec.Struct, frozen=True, kw_only=True):
         return (plain.casefold() if self.ignore_case else plain) or value
 
 
-class TypeSettings(msgspec.Struct, frozen=True, kw_only=True):
+class TypeSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What holds for one type, in full: a stored policy means the same in every release."""
 
     strength: int
@@ -79,14 +79,14 @@ class TypeSettings(msgspec.Struct, frozen=True, kw_only=True):
         )
 
 
-class MoreBlocked(msgspec.Struct, frozen=True, kw_only=True):
+class MoreBlocked(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Values that name nobody, beside those that ship: of every type, and of some."""
 
     every: BlockedValues = BlockedValues()
     types: dict[str, BlockedValues] = {}
 
 
-class IdentitySettings(msgspec.Struct, frozen=True, kw_only=True):
+class IdentitySettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A whole policy: every type that is known, and what holds for all others."""
 
     types: dict[str, TypeSettings]

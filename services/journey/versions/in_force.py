@@ -31,6 +31,21 @@ class NothingInForceError(RuntimeError):
     """No version of a kind is stored; a worker stores the first one when it starts."""
 
 
+class UnreadableIdentityError(RuntimeError):
+    """A stored version of the policy of identity cannot be read here: who is who cannot be told by the others alone.
+
+    Links are judged by the version that was in force when they came. A worker that went by an older one would join and
+    split other customers than the workers that can read it.
+    """
+
+    def __init__(self, version: int) -> None:
+        super().__init__(
+            f"version {version} of the policy of identity cannot be read by this release; nothing is applied without"
+            " it: upgrade this process"
+        )
+        self.version = version
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldPolicies:
     """The policies of one transaction, and the time of the database."""
@@ -142,31 +157,35 @@ class PolicyCache:
 
         Raises:
             NothingInForceError: the first version of the rules is not stored yet.
+            UnreadableIdentityError: a version of identity cannot be read here, the latest or any before.
         """
         held = await policy_table.hold(connection, KINDS)
         await self._refresh(connection, held.latest)
         return self._bound(held.at)
 
     async def look(self, connection: Connection) -> None:
-        """Read what is in force without holding it."""
+        """Read what is in force without holding it; raises `UnreadableIdentityError`."""
         seen = await policy_table.look(connection, KINDS)
         await self._refresh(connection, seen.latest)
 
     async def look_at_all(self, connection: Connection) -> HeldPolicies:
-        """Return the policies with all their versions without holding them; raises `NothingInForceError`."""
+        """Return the policies with all their versions without holding them; raises what `hold` raises."""
         seen = await policy_table.look(connection, KINDS)
         await self._refresh(connection, seen.latest)
         return self._bound(seen.at)
 
     async def definitions(self, connection: Connection) -> DefinitionBook:
         """Return the definitions of all versions without holding them: for reports, not for judging."""
-        await self.look(connection)
+        seen = await policy_table.look(connection, (PolicyKind.JOURNEYS,))
+        if await self._journeys.refresh(connection, *seen.latest):
+            self._tell(self._journeys.state)
         return self._journeys.book or NO_DEFINITIONS
 
     async def identity(self, connection: Connection) -> IdentityBook:
         """Return the policy of identity in all its versions without holding them.
 
-        What judged a stored touchpoint is stored before it, and what comes later does not judge it.
+        What judged a stored touchpoint is stored before it, and what comes later does not judge it. Raises
+        `UnreadableIdentityError`.
         """
         await self.look(connection)
         return self._identity.book or identity_file.shipped_book()
@@ -211,7 +230,10 @@ def _journeys(row: PolicyVersion) -> DefinitionsVersion:
 
 
 def _identity(row: PolicyVersion) -> IdentityVersion:
-    return identity_file.decode(row.document).version(row.in_force_from)
+    try:
+        return identity_file.decode(row.document).version(row.in_force_from)
+    except ValueError as error:
+        raise UnreadableIdentityError(row.version) from error
 
 
 def _tried(row: PolicyVersion) -> ShadowVersion:
