@@ -84,6 +84,7 @@ class StreamMetrics:
 class FrictionMetrics:
     """Metrics of the way from the rules to Kafka."""
 
+    contacts: Counter
     frictions: Counter
     rule_failures: Counter
     rules_failed: Gauge
@@ -100,6 +101,13 @@ class FrictionMetrics:
     def register(cls, registry: CollectorRegistry) -> "FrictionMetrics":
         """Declare the metrics in `registry`."""
         return cls(
+            contacts=Counter(
+                "waymark_journey_contacts",
+                "Contacts that began, and contacts of which somebody said how they ended (resolved, unresolved, "
+                "other_outcome), by channel; one conversation of many messages is one. Counted when it is applied.",
+                ("channel", "event"),
+                registry=registry,
+            ),
             frictions=Counter(
                 "waymark_journey_frictions",
                 "Frictions decided, by rule, event and whether they are quiet.",

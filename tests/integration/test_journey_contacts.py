@@ -190,3 +190,22 @@ def _anything(rng: random.Random, number: int) -> touchpoint_v1.TouchpointDocume
         direction="outbound" if kind in {"message_sent", "bot_replied"} else "inbound",
         interaction_id=rng.choice((None, None, "i1", "i2")),
     )
+
+
+async def test_contacts_are_counted_as_they_begin_and_end(database: str) -> None:
+    """Lines of a messenger in batches of their own are one contact; who is renewed without a new touchpoint is none."""
+    line = {"channel": "messenger", "kind": "message_received", "direction": "inbound"}
+    async with open_bench(database) as bench:
+        for number in range(3):
+            bench.log.append(0, touchpoint(f"line-{number}", number, **line))
+            await bench.apply()
+        bench.log.append(0, touchpoint("line-2", 2, **line))
+        bench.log.append(0, touchpoint("call", 60, kind="call_ended", outcome="unresolved", interaction_id="i-1"))
+        await bench.apply()
+        counted = {
+            tuple(sample.labels.values()): sample.value
+            for metric in bench.registry.collect()
+            for sample in metric.samples
+            if sample.name == "waymark_journey_contacts_total"
+        }
+    assert counted == {("messenger", "began"): 1, ("phone", "began"): 1, ("phone", "unresolved"): 1}

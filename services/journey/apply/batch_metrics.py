@@ -58,5 +58,7 @@ def count_written(metrics: FrictionMetrics, written: WriteCounts) -> None:
     """Count what was written about customers."""
     for (rule, event, quiet), frictions in written.frictions.items():
         metrics.frictions.labels(rule, event, "true" if quiet else "false").inc(frictions)
+    for (channel, happened), contacts in written.contacts.items():
+        metrics.contacts.labels(channel, happened).inc(contacts)
     for rule, failures in written.failures.items():
         metrics.rule_failures.labels(rule).inc(failures)

@@ -14,6 +14,7 @@ from math import exp
 import msgspec
 
 from services.journey.domain.contacts.contact import Contact
+from services.journey.domain.contacts.contact_events import BAD_OUTCOMES
 from services.journey.domain.contacts.contact_policy import ContactPolicy
 from services.journey.domain.history import CustomerHistory
 from services.journey.domain.touchpoint import RecordedTouchpoint, Touchpoint
@@ -48,7 +49,6 @@ TROUBLE: Mapping[str, int] = {
 }
 """Points for each touchpoint of a kind that is trouble by itself."""
 
-_BAD_OUTCOMES = frozenset({"unresolved", "abandoned", "failed"})
 _NEGATIVE = -0.4  # of -1 to 1 (signals E3: -40 of -100 to 100)
 
 
@@ -127,7 +127,7 @@ def _weigh_contacts(contacts: Sequence[Contact], parts: list[EffortPart]) -> Non
     if again:
         switches = sum(a.view.channel != b.view.channel for a, b in pairwise(contacts))
         _add(parts, "channel_switch", switches, switches * CHANNEL_SWITCH)
-    unresolved = sum(contact.view.outcome in _BAD_OUTCOMES for contact in contacts)
+    unresolved = sum(contact.view.outcome in BAD_OUTCOMES for contact in contacts)
     _add(parts, "unresolved", unresolved, unresolved * UNRESOLVED)
 
 

@@ -10,6 +10,7 @@ from itertools import pairwise
 
 import msgspec
 
+from services.journey.domain.contacts.contact import Contact
 from services.journey.domain.contacts.contact_policy import ContactPolicy
 from services.journey.domain.definitions.definition_book import DefinitionBook
 from services.journey.domain.definitions.passage import Passage
@@ -74,7 +75,7 @@ class Projection(msgspec.Struct, frozen=True, gc=False):
     `history` holds the touchpoints that count: in order, each once, without late ones. `timers` are those that should
     be waiting: they have not fired and their follow-up is missing. `failures` name the rules that raised; what those
     would find is unknown. `passages` are the defined journeys, each with the number of the journey it was entered in.
-    `tried` is what the rules in the shadow say; its timers are among `timers`.
+    `tried` is what the rules in the shadow say; its timers are among `timers`. `contacts` are the customer's, in order.
     """
 
     history: list[RecordedTouchpoint]
@@ -84,6 +85,7 @@ class Projection(msgspec.Struct, frozen=True, gc=False):
     failures: list[RuleFailure]
     passages: Sequence[tuple[int, Passage]] = ()
     tried: RuleEvaluation = NOTHING_SAID
+    contacts: Sequence[Contact] = ()
 
     def progress(self) -> dict[int, tuple[JourneyProgress, ...]]:
         """Return what each journey, by its number, tells of the defined journeys that were entered in it."""
@@ -125,7 +127,16 @@ def project_segmented(
     passages = definitions.follow(index, index.fired)
     tried = shadow.evaluate(index) if shadow else NOTHING_SAID
     timers = said.timers + [timer for passage in passages for timer in passage.waiting] + tried.timers
-    return Projection(index.recorded, journeys, said.findings, timers, said.failures, _entered(index, passages), tried)
+    return Projection(
+        index.recorded,
+        journeys,
+        said.findings,
+        timers,
+        said.failures,
+        _entered(index, passages),
+        tried,
+        index.contacts,
+    )
 
 
 def _entered(index: CustomerHistory, passages: Sequence[Passage]) -> list[tuple[int, Passage]]:

@@ -17,6 +17,7 @@ from services.journey.domain.comparison.changes import (
     TouchpointPlacement,
 )
 from services.journey.domain.comparison.revision import FrictionChange, FrictionEvent
+from services.journey.domain.contacts.contact_events import ContactEvent, contact_events
 from services.journey.domain.funnels import FunnelCounts
 from services.journey.domain.paths import StepCounts
 from services.journey.outbox import outbox_rows
@@ -47,7 +48,8 @@ from services.runtime.postgres.pools import Connection
 
 @dataclass(slots=True, kw_only=True)
 class WriteCounts:
-    """Counts of what was written, for metrics. Frictions are counted by rule, event and whether they are quiet.
+    """Counts of what was written, for metrics. Frictions are counted by rule, event and whether they are quiet,
+    contacts by channel and what happened to them.
 
     `versions` are those that were written; `outdone` are customers whose friction another one holds. `kept` is what to
     remember of customers once all this is committed.
@@ -55,6 +57,7 @@ class WriteCounts:
 
     frictions: Counter[tuple[str, FrictionEvent, bool]] = field(default_factory=Counter)
     failures: Counter[str] = field(default_factory=Counter)
+    contacts: Counter[tuple[str, ContactEvent]] = field(default_factory=Counter)
     outgoing: int = 0
     versions: dict[UUID, int] = field(default_factory=dict)
     outdone: set[UUID] = field(default_factory=set)
@@ -82,6 +85,8 @@ class CustomerWriter:
         await _write_paths(connection, comparisons)
         await _write_passages(connection, comparisons)
         await _write_shadow(connection, comparisons)
+        for one in comparisons:
+            written.contacts += contact_events(one.projection.contacts, [new.touchpoint for new in one.update.fresh])
         if outgoing := [*(records if self.publish_journeys else ()), *changed]:
             await outbox_rows.add(connection, outgoing)
             written.outgoing += len(outgoing)
