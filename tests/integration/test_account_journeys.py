@@ -13,10 +13,16 @@ import pytest
 import pytest_asyncio
 
 from schemas import validation
+from services.journey import policies
 from services.journey.accounts.account_loop import AccountLoop
 from services.journey.accounts.account_renewal import AccountRenewal
+from services.journey.domain.identity.facts import OperatorWord
+from services.journey.domain.identity.identity_book import IdentityBook
 from services.journey.repair.funnel_check import check_funnels
+from services.journey.repair.unmerge import Unmerger
 from services.journey.rulebook import definitions_file, rules_file
+from services.journey.settle.resettling import IdentityResettler
+from services.journey.settle.settling import IdentitySettler
 from services.journey.versions import storing
 from services.journey.versions.in_force import PolicyCache
 from services.runtime.clock import new_id
@@ -154,6 +160,32 @@ async def test_persons_who_merge_and_split_change_nothing(bench: JourneyBench) -
     assert await published(bench) == before
 
 
+async def test_operators_who_part_and_join_persons_change_nothing(bench: JourneyBench) -> None:
+    """One person by a touchpoint, two by an unmerge, one by a word, two by another word."""
+    email, phone = ("email", "ann@a.example"), ("phone", "+821012345678")
+    await happen(bench, somebody("", "information_asked", 5, customer=dict([email])))
+    await happen(bench, somebody("", "page_viewed", 4.5, customer=dict([email, phone])))
+    await happen(bench, somebody("", "checkout_started", 4, customer=dict([phone])))
+    before = await published(bench)
+    assert (await customers(bench), len(await stored(bench))) == (1, 1)
+    source = IdentityBook.of(policies.identity(), policies.constraints())
+    settler = IdentitySettler(source=source, new_id=new_id)
+    unmerger = Unmerger(resettler=IdentityResettler(pool=bench.pool, settler=settler, renewer=bench.renewer))
+    words = (
+        (2, lambda: unmerger.unmerge(email, phone, by="kim")),
+        (1, lambda: unmerger.say(OperatorWord.MERGE, email, phone, by="kim")),
+        (2, lambda: unmerger.say(OperatorWord.SEPARATE, email, phone, by="kim")),
+    )
+    for number, say in words:
+        await say()
+        await loop_of(bench).once()
+        assert await customers(bench) == number
+        assert await published(bench) == before
+    async with caller_with_key(bench.pool) as caller:
+        told = (await caller.get("/v1/accounts/ACME/journeys")).json()
+    assert (len(told["customers"]), told["journeys"][0]["touchpoint_count"]) == (2, 3)
+
+
 async def test_what_comes_late_moves_the_entry_and_joins_what_was_two(bench: JourneyBench) -> None:
     await happen(bench, somebody("ann", "information_asked", 9, refs={"order_id": "A"}))
     await happen(bench, somebody("bob", "information_asked", 8, refs={"order_id": "B"}))
@@ -165,6 +197,28 @@ async def test_what_comes_late_moves_the_entry_and_joins_what_was_two(bench: Jou
     for one in await published(bench):
         versions[one["id"]].append(one["version"])
     assert all(seen == list(range(1, len(seen) + 1)) for seen in versions.values())
+
+
+async def test_a_journey_that_became_part_of_another_answers_under_its_old_id(bench: JourneyBench) -> None:
+    """Two with a silence between them that was too long, until it turns out that somebody spoke."""
+    days = 24
+    order: dict[str, Any] = {"refs": {"order_id": "A"}}
+    await happen(bench, somebody("ann", "information_asked", 70 * days, **order))
+    await happen(bench, somebody("bob", "information_asked", 35 * days, **order))
+    first, second = await stored(bench)
+    await happen(bench, somebody("eve", "page_viewed", 50 * days, **order))
+    assert [one["id"] for one in await stored(bench)] == [first["id"]]
+    async with caller_with_key(bench.pool) as caller:
+        joined = await caller.get(f"/v1/accounts/ACME/journeys/{second['id']}")
+        itself = await caller.get(f"/v1/accounts/ACME/journeys/{first['id']}")
+        strange = await caller.get(f"/v1/accounts/OTHER/journeys/{second['id']}")
+        await bench.execute("UPDATE journey.account_journeys SET state = 'dissolved' WHERE state = 'open'")
+        none = await caller.get(f"/v1/accounts/ACME/journeys/{second['id']}")
+    assert joined.headers["content-location"] == first["id"]
+    assert joined.json() == itself.json() | {"merged_into": first["id"]}
+    assert "merged_into" not in itself.json()
+    assert (strange.status_code, strange.json()["code"]) == (404, "journey_unknown")
+    assert (none.status_code, none.json()["code"]) == (410, "journey_dissolved")
 
 
 async def test_workers_share_accounts_and_come_to_the_same_for_any_order_and_cut(bench: JourneyBench) -> None:

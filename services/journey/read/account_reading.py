@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from typing import Final
+from uuid import UUID
 
 from schemas.documents import journey as journey_v1
 from services.journey.read.account_views import AccountJourneyView, AccountView
@@ -17,6 +18,14 @@ _JOURNEYS: Final = """
 SELECT journey_id, state, version, payload, merged_into FROM journey.account_journeys
  WHERE account_id = $1 AND ($2::text IS NULL AND state IN ('open', 'closed') OR state = $2)
  ORDER BY entered_at DESC, journey_id DESC LIMIT $3"""
+_JOURNEY: Final = """
+WITH RECURSIVE way AS (
+    SELECT journey_id, merged_into FROM journey.account_journeys WHERE account_id = $1 AND journey_id = $2
+    UNION
+    SELECT j.journey_id, j.merged_into FROM way JOIN journey.account_journeys AS j ON j.journey_id = way.merged_into
+)
+SELECT j.journey_id, j.state, j.version, j.payload, nullif(j.journey_id, $2) AS merged_into
+  FROM way JOIN journey.account_journeys AS j USING (journey_id) WHERE j.state <> 'merged'"""
 _CUSTOMERS: Final = """
 SELECT t.customer_id, max(t.occurred_at) AS last_at
   FROM (SELECT occurred_at, source, touchpoint_id FROM journey.account_touchpoints
@@ -44,6 +53,12 @@ class AccountReader:
         return AccountView(
             account_id=account_id, customers=list(customers)[:MOST_CUSTOMERS], journeys=[_journey(row) for row in rows]
         )
+
+    async def journey(self, account_id: str, journey_id: UUID) -> AccountJourneyView | None:
+        """Return one journey of the account, through any merge: then `merged_into` says what it is part of."""
+        async with snapshot(self.pool) as connection:
+            row = await connection.fetchrow(_JOURNEY, account_id, journey_id)
+        return None if row is None else _journey(row)
 
 
 def _journey(row: Row) -> AccountJourneyView:

@@ -1,13 +1,14 @@
 """Accounts: the journeys that several customers of one company share."""
 
 from typing import Annotated
+from uuid import UUID
 
-from fastapi import Path, Query
+from fastapi import Path, Query, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from services.journey.api.messages import ReadRefusal, refuse
 from services.journey.api.resources.access import Api, Language, problems, reader_router
-from services.journey.read.account_views import AccountJourneyState, AccountView
+from services.journey.read.account_views import AccountJourneyState, AccountJourneyView, AccountView
 from services.runtime.http.fields import PlainText
 
 router = reader_router()
@@ -46,3 +47,28 @@ async def read_account(
     if account is None:
         raise refuse(ReadRefusal.ACCOUNT_UNKNOWN, accept_language)
     return account
+
+
+@router.get(
+    "/accounts/{account_id:path}/journeys/{journey_id}",
+    summary="One journey of an account",
+    tags=["journeys"],
+    responses=problems(404, 410),
+    response_model_exclude_none=True,
+)
+async def read_account_journey(
+    api: Api, account_id: AccountId, journey_id: UUID, response: Response, accept_language: Language = None
+) -> AccountJourneyView:
+    """One journey of an account, by any id that it ever had.
+
+    A journey that became part of another answers as that one, with `merged_into`; one that turned out to be none
+    answers 410.
+    """
+    journey = await api.accounts.journey(account_id, journey_id)
+    if journey is None:
+        raise refuse(ReadRefusal.JOURNEY_UNKNOWN, accept_language)
+    if journey.state is AccountJourneyState.DISSOLVED:
+        raise refuse(ReadRefusal.JOURNEY_DISSOLVED, accept_language)
+    if journey.merged_into is not None:
+        response.headers["Content-Location"] = str(journey.id)
+    return journey
