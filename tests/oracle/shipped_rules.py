@@ -130,7 +130,7 @@ def _case_reopened(customer: History) -> Iterator[Found]:
             continue
         if one.get("kind") == "case_resolved":
             resolved[case] = one
-        elif one.get("kind") in {"case_worked", "case_waiting"} and case in resolved:
+        elif one.get("kind") in {"case_reopened", "case_worked", "case_waiting"} and case in resolved:
             yield _named("case_reopened", "high", one, [resolved.pop(case), one])
 
 

@@ -119,6 +119,13 @@ ROWS: dict[str, Row] = {
     "worked after resolved": ("case_reopened", [case("r", 0, "case_resolved"), case("w", 1, "case_worked")], ["w"]),
     "waiting after resolved": ("case_reopened", [case("r", 0, "case_resolved"), case("w", 1, "case_waiting")], ["w"]),
     "closed after resolved": ("case_reopened", [case("r", 0, "case_resolved"), case("w", 1, "case_closed")], []),
+    "reopened after resolved": ("case_reopened", [case("r", 0, "case_resolved"), case("o", 1, "case_reopened")], ["o"]),
+    "reopened and worked on is one": (
+        "case_reopened",
+        [case("r", 0, "case_resolved"), case("o", 1, "case_reopened"), case("w", 2, "case_worked")],
+        ["o"],
+    ),
+    "reopened, never resolved here": ("case_reopened", [case("o", 1, "case_reopened")], []),
     "another case": ("case_reopened", [case("r", 0, "case_resolved"), case("w", 1, "case_worked", "T-2")], []),
     "no case": ("case_reopened", [case("r", 0, "case_resolved", None), case("w", 1, "case_worked", None)], []),
     "worked before resolved": ("case_reopened", [case("w", 0, "case_worked"), case("r", 1, "case_resolved")], []),
@@ -332,7 +339,7 @@ def test_a_premium_customer_weighs_more() -> None:
             "repeat_contact_24h",
             [call("a", reason="billing"), call("b", 125, channel="chat", reason="billing")],
             "2 contacts in 2 hours 5 minutes, the latest by chat. Reason: billing.",
-            "2시간 5분 사이에 2번 문의했습니다(마지막 채널: 채팅, 사유: billing).",
+            "2시간 5분 사이에 2번 문의했습니다(마지막 채널: 채팅, 사유: 요금).",
             id="repeat contact",
         ),
         pytest.param(
