@@ -342,6 +342,7 @@ class AlertsProcess:
                 return await key_store.find(connection, key_id)
 
         return ApiParts(
+            console_url=self._settings.alerts.public_url,
             pool=self._pool,
             clock=self._clock,
             keys=KeyRing(load, self._clock, outages=pools.TRANSIENT, fresh_s=self._settings.alerts.keys_refresh_s),

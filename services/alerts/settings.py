@@ -26,7 +26,8 @@ class AlertsSettings(Settings):
         description="Path (`/waymark`) that a proxy passes on before ours; empty if it removes it.",
     )
     public_url: value_forms.WebAddress = Field(
-        "", description="Address of the console as people reach it; messages link to it."
+        "",
+        description="Address of the console as people reach it; messages link to it, and `/` of this API leads there.",
     )
     actions_url: value_forms.WebAddress = Field(
         "",

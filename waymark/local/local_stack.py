@@ -173,6 +173,7 @@ class LocalStack:
             },
             "WAYMARK_CONSOLE_SESSION_KEYS": kept_secret(self._plan.folder, "console-session-key"),
             "WAYMARK_ALERTS_SECRET_KEYS": kept_secret(self._plan.folder, "alerts-secret-key"),
+            "WAYMARK_ALERTS_PUBLIC_URL": f"http://127.0.0.1:{self._plan.ports['console']}",
             "WAYMARK_ALERTS_ACTIONS_URL": f"http://127.0.0.1:{self._plan.ports['alerts']}",
             "WAYMARK_ALERTS_ALLOW_PRIVATE_TARGETS": "true",  # receivers on this machine are what one tries first
         }

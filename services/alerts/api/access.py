@@ -38,6 +38,8 @@ class ApiParts:
     live: LiveStream
     guard: TargetGuard
     replies: ReplyExecutor
+    console_url: str = ""
+    """Where people work; `/` of this API leads there. Empty: nowhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,12 +1,14 @@
-"""The console at `/`: static files from the package that need neither a build nor the internet.
+"""A page of this API's own at `/`: static files from the package that need neither a build nor the internet.
 
-The page contains no data; it asks for a key and uses the same API as everybody.
+The page contains no data; it asks for a key and uses the same API as everybody. Where there is a console, `/` leads
+there, with the issue that an old link names: browsers take the part behind `#` along.
 """
 
 from importlib.resources import files
+from urllib.parse import urlsplit
 
-from fastapi import APIRouter
-from fastapi.responses import Response
+from fastapi import APIRouter, Request
+from fastapi.responses import RedirectResponse, Response
 
 router = APIRouter(include_in_schema=False)
 
@@ -26,8 +28,11 @@ _PAGES = {name: (files("services.alerts") / "console" / name).read_bytes() for n
 
 
 @router.get("/")
-async def page() -> Response:
-    """Return the page of the console."""
+async def page(request: Request) -> Response:
+    """Lead to the console; where there is none, or its address is this one, return the page."""
+    url = _console_of(request)
+    if url and urlsplit(url).netloc != request.headers.get("host", ""):
+        return RedirectResponse(f"{url.rstrip('/')}/", status_code=302, headers={"cache-control": "no-cache"})
     return _file("index.html")
 
 
@@ -41,6 +46,11 @@ async def style() -> Response:
 async def script() -> Response:
     """Return the script of the console."""
     return _file("console.js")
+
+
+def _console_of(request: Request) -> str:
+    parts = getattr(request.app.state, "parts", None)
+    return parts.console_url if parts is not None else ""
 
 
 def _file(name: str) -> Response:
