@@ -56,6 +56,58 @@ CHANNELS_IN_KOREAN: Mapping[str, str] = {
 }
 """What a reader of Korean calls each channel, short enough for a lane or a label."""
 
+REASONS_IN_KOREAN: Mapping[str, str] = {
+    "billing": "요금",
+    "delivery": "배송",
+    "payment": "결제",
+    "refund": "환불",
+    "return": "반품",
+    "returns": "반품",
+    "exchange": "교환",
+    "order": "주문",
+    "order_status": "주문 조회",
+    "not_received": "미수령",
+    "product": "상품",
+    "account": "계정",
+    "login": "로그인",
+    "technical": "기술 문제",
+    "complaint": "불만",
+    "cancellation": "취소",
+    "repair": "수리",
+    "installation": "설치",
+    "other": "기타",
+}
+"""What a reader of Korean calls the reasons that many producers send; every other reason is its producer's own word."""
+
+OUTCOMES_IN_KOREAN: Mapping[str, str] = {
+    "resolved": "해결",
+    "unresolved": "미해결",
+    "abandoned": "중도 포기",
+    "failed": "실패",
+    "escalated": "상위 이관",
+    "completed": "완료",
+    "transferred": "전환",
+    "no_answer": "응답 없음",
+    "gateway_timeout": "결제사 응답 없음",
+    "insufficient_funds": "잔액 부족",
+    "declined": "거절",
+    "delivered": "배송 완료",
+    "delayed": "지연",
+    "pending": "대기",
+    "cancelled": "취소",
+}
+"""What a reader of Korean calls the outcomes of touchpoints that many producers send."""
+
+
+def in_korean(words: Mapping[str, str], code: str) -> str:
+    """Return the Korean word for a code, or a code that nobody knows as plain words of its producer."""
+    return words.get(code) or in_plain_words(code)
+
+
+def in_plain_words(code: str) -> str:
+    """Return a code as people read it: `order_status` becomes `order status`."""
+    return code.replace("_", " ")
+
 
 class Direction(StrEnum):
     """Who made the contact: inbound is the customer, outbound the company."""

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
-import aiohttp
 import pytest
 from aiohttp import web
 
@@ -374,36 +373,6 @@ async def test_a_snooze_is_silent_and_ends_by_itself(database: str, clock: Stepp
 
     assert silent == 1
     assert (receiver.calls[1].type, receiver.calls[1].document["reason"]) == ("issue.updated", "severity_raised")
-
-
-async def test_the_console_comes_from_the_package_and_loads_nothing_from_elsewhere(
-    database: str, friction_log: FrictionLog
-) -> None:
-    async with alerts(database, friction_log) as api:
-        pages = {target: await api.raw(target) for target in ("/", "/console.css", "/console.js")}
-
-    for status, text, headers in pages.values():
-        assert status == 200
-        assert "http://" not in text.replace("http://www.w3.org/2000/svg", "")
-        assert "https://" not in text
-        assert "default-src 'none'" in headers["content-security-policy"]
-    assert "<script src=" in pages["/"][1]
-
-
-async def test_the_address_of_the_api_leads_to_the_console_and_not_round_in_a_circle(
-    database: str, friction_log: FrictionLog
-) -> None:
-    public = {"WAYMARK_ALERTS_PUBLIC_URL": "http://desk.example/waymark"}
-    async with alerts(database, friction_log, **public) as api, aiohttp.ClientSession() as session:
-        async with session.get(api.base + "/", allow_redirects=False) as answer:
-            led = (answer.status, answer.headers["location"])
-        async with session.get(api.base + "/", headers={"host": "desk.example"}, allow_redirects=False) as answer:
-            here = answer.status
-        async with session.get(api.base + "/console.css", allow_redirects=False) as answer:
-            style = answer.status
-
-    assert led == (302, "http://desk.example/waymark/")
-    assert (here, style) == (200, 200)
 
 
 async def test_metrics_name_every_state(database: str, friction_log: FrictionLog) -> None:

@@ -1,6 +1,7 @@
 """The policy over the API and the command: routes with all their members, silences, inhibition, and explanations."""
 
 import json
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -166,7 +167,8 @@ async def test_an_issue_explains_what_was_told_what_holds_it_and_what_comes_next
         "en": "Nobody was told yet: outside the hours of its routes.",
         "ko": "아직 아무에게도 알리지 않음: 경로의 시간대 밖.",
     }
-    assert any(line["en"].startswith("Next on desk: first at ") for line in held["summary"])
+    assert any(line["en"].startswith("Next on desk: the first message at ") for line in held["summary"])
+    assert any(re.match(r"다음\(desk\): .*Z에 첫 알림 \(시간대 대기\)", line["ko"]) for line in held["summary"])
     assert [(step["route"], step["match"]) for step in told["path"]] == [
         ("desk", "matcher_differs"),
         ("night", "matched"),

@@ -15,6 +15,7 @@ import msgspec
 from schemas.codec import utc_text
 from services.alerts.inbox.attainment import LevelAttainment
 from services.alerts.issues.model import Issue
+from services.alerts.issues.story import resolution_words
 
 TYPE = "digest.daily"
 HARDEST = 5
@@ -23,6 +24,7 @@ LINE = 140
 """The most characters of a title in a line, so that all lines have room in a message of a chat."""
 
 _SEVERITIES = {"critical": "긴급", "high": "높음", "medium": "보통", "low": "낮음"}
+_LEVELS = {"basic": "베이직", "enhanced": "인핸스드", "premium": "프리미엄"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,12 +145,13 @@ def _line(issue: Issue, *, korean: bool) -> str:
     if issue.unresolved:
         state = "미해결" if korean else "unresolved"
     else:
-        state = issue.resolution or ("해결" if korean else "resolved")
+        said = resolution_words(issue.resolution or "resolved")
+        state = said.ko if korean else said.en
     return f"[{severity}] {title[:LINE]}{effort} · {state}"
 
 
 def _level(level: LevelAttainment, *, korean: bool) -> str:
     taken, solved, all_of = level.responded_in_time, level.resolved_in_time, level.issues
     if korean:
-        return f"{level.level}: {all_of}건 중 제때 응답 {taken}, 제때 해결 {solved}"
+        return f"{_LEVELS.get(level.level, level.level)}: {all_of}건 중 제때 응답 {taken}, 제때 해결 {solved}"
     return f"{level.level}: of {all_of}, {taken} taken and {solved} resolved in time"

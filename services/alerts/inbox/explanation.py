@@ -172,12 +172,12 @@ def _held(found: IssueExplanation) -> Iterator[ExplanationLine]:
     for one in found.lanes:
         if one.blocker is None or not found.issue.unresolved:
             continue
-        route = one.lane.route.name if one.lane.route else "catch-all"
+        route, route_ko = _way(one.lane.route.name if one.lane.route else None)
         kind = one.blocker.kind
         by = f" ({one.blocker.blocker})" if kind in {"silence", "outbreak"} else ""
         yield ExplanationLine(
             en=f"{route}: held by {kind}{by} until {one.blocker.until:%Y-%m-%d %H:%M:%S}Z.",
-            ko=f"{route}: {_KINDS[kind]}{by} 때문에 {one.blocker.until:%Y-%m-%d %H:%M:%S}Z까지 보류.",
+            ko=f"{route_ko}: {_KINDS[kind]}{by} 때문에 {one.blocker.until:%Y-%m-%d %H:%M:%S}Z까지 보류.",
         )
 
 
@@ -191,13 +191,35 @@ _KINDS = {
 }
 
 
+_REASONS = {
+    "first": ("the first message", "첫 알림"),
+    "severity_raised": ("it became worse", "심각도 상승 알림"),
+    "reopened": ("it is open again", "다시 열림 알림"),
+    "acknowledged": ("somebody took it", "담당 알림"),
+    "snooze_ended": ("its snooze is over", "보류 종료 알림"),
+    "resolved": ("it is resolved", "해결 알림"),
+    "withdrawn": ("it was withdrawn", "철회 알림"),
+    "merged": ("it was merged", "병합 알림"),
+    "repeated": ("a reminder, if nobody has acknowledged", "아무도 확인하지 않으면 다시 알림"),
+    "assigned": ("a team was assigned it", "팀 배정 알림"),
+    "escalated": ("the next step of escalation", "다음 단계 상승 알림"),
+}
+"""What a wait will say, in English and Korean."""
+
+
+def _way(route: str | None) -> tuple[str, str]:
+    """Return the name of a route in English and Korean; without one, the endpoints that catch all."""
+    return (route, route) if route else ("catch-all", "전체 수신")
+
+
 def _next(found: IssueExplanation) -> Iterator[ExplanationLine]:
     routes = {one.lane.route.id: one.lane.route.name for one in found.lanes if one.lane.route}
     for wait in found.waits:
-        route = routes.get(wait.route_id, "catch-all")
+        route, route_ko = _way(routes.get(wait.route_id))
+        why = _REASONS.get(wait.reason, (wait.reason, wait.reason))
         yield ExplanationLine(
-            en=f"Next on {route}: {wait.reason} at {wait.due_at:%Y-%m-%d %H:%M:%S}Z, waiting for {wait.kind}.",
-            ko=f"다음({route}): {wait.due_at:%Y-%m-%d %H:%M:%S}Z에 {wait.reason} ({_KINDS[wait.kind]} 대기).",
+            en=f"Next on {route}: {why[0]} at {wait.due_at:%Y-%m-%d %H:%M:%S}Z, waiting for {wait.kind}.",
+            ko=f"다음({route_ko}): {wait.due_at:%Y-%m-%d %H:%M:%S}Z에 {why[1]} ({_KINDS[wait.kind]} 대기).",
         )
     for group, due in found.groups:
         named = ", ".join(f"{name}={value}" for name, value in group.labels.items()) or "all"

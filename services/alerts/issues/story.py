@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from schemas import kinds
+from schemas.vocabulary import OUTCOMES_IN_KOREAN, REASONS_IN_KOREAN, in_korean, in_plain_words
 from services.alerts.issues.model import Issue, LatestStep, LocalizedTitle, TimelineStep
 
 MOST_TOLD = 20
@@ -29,13 +30,20 @@ _CHANNELS = {
     "mail": ("by post", "우편"),
     "api": ("by API", "API"),
 }
-_OUTCOMES = {
-    "resolved": ("resolved", "해결"),
-    "unresolved": ("not resolved", "미해결"),
-    "abandoned": ("abandoned", "포기"),
-    "failed": ("failed", "실패"),
-    "transferred": ("transferred", "다른 담당자에게 연결"),
-    "no_answer": ("no answer", "응답 없음"),
+_OUTCOMES = {"unresolved": "not resolved"}
+"""Outcomes that English says otherwise than by their code."""
+
+
+_RESOLUTIONS = {
+    "resolved": "해결",
+    "called_back": "전화로 안내함",
+    "compensated": "보상함",
+    "fixed": "문제를 고침",
+    "false_alarm": "잘못된 알림",
+    "retracted": "철회됨",
+    "merged": "병합됨",
+    "over": "종료됨",
+    "settled": "저절로 해결됨",
 }
 
 
@@ -67,19 +75,27 @@ def sentence(step: TimelineStep | LatestStep) -> LocalizedTitle:
     known = kinds.load().get(step.kind)
     own = step.kind.replace("_", " ").replace(".", ": ")
     by, channel = _CHANNELS.get(step.channel, (f"by {step.channel}", step.channel))
-    outcome = _OUTCOMES.get(step.outcome or "", (step.outcome or "", step.outcome or ""))
+    outcome, reason = step.outcome or "", step.reason or ""
     ours = isinstance(step, LatestStep) and step.direction == "outbound"
     return LocalizedTitle(
         en=f"{known.title.en if known else own.capitalize()} {by}{', from us' if ours else ''}"
-        f"{_after(': ', outcome[0])}{_within(step.reason)}.",
+        f"{_after(': ', _OUTCOMES.get(outcome) or in_plain_words(outcome))}{_within(in_plain_words(reason))}.",
         ko=f"{channel}에서 {known.title.ko if known else own}{'(당사 발신)' if ours else ''}"
-        f"{_after(': ', outcome[1])}{_within(step.reason)}",
+        f"{_after(': ', in_korean(OUTCOMES_IN_KOREAN, outcome))}{_within(in_korean(REASONS_IN_KOREAN, reason))}",
     )
 
 
+def resolution_words(resolution: str) -> LocalizedTitle:
+    """Return how an issue ended: an outcome, what settled it (a kind of touchpoint), or a word of the team's own."""
+    known = kinds.load().get(resolution)
+    if known is not None:
+        return LocalizedTitle(en=known.title.en, ko=known.title.ko)
+    return LocalizedTitle(en=in_plain_words(resolution), ko=in_korean(_RESOLUTIONS, resolution))
+
+
 def _after(mark: str, text: str) -> str:
-    return f"{mark}{text.replace('_', ' ')}" if text else ""
+    return f"{mark}{text}" if text else ""
 
 
-def _within(text: str | None) -> str:
-    return f" ({text.replace('_', ' ')})" if text else ""
+def _within(text: str) -> str:
+    return f" ({text})" if text else ""

@@ -179,6 +179,24 @@ def ended_outbreak(change: IssueChange, now: datetime) -> IssueChange:
 _MARK = {"en": "Outbreak: ", "ko": "동시 다발: "}
 _REST = " — "
 _LONGEST = 300
+_CHANNELS_KO = {
+    "web": "웹",
+    "app": "앱",
+    "phone": "전화",
+    "ivr": "ARS",
+    "chat": "채팅",
+    "email": "이메일",
+    "sms": "문자",
+    "social": "소셜",
+    "messenger": "메신저",
+    "store": "매장",
+    "kiosk": "키오스크",
+    "field": "방문",
+    "device": "기기",
+    "mail": "우편",
+    "api": "API",
+}
+"""As the contract has them; what is pure knows no contract, so a test keeps them alike."""
 _FIELDS_KO = {"channel": "채널", "queue": "상담 그룹", "product": "상품"}
 
 
@@ -225,7 +243,8 @@ def _playbook(of_each: LocalizedTitle | None) -> LocalizedTitle:
 def outbreak_title(lead: LocalizedTitle, key: OutbreakKey, facts: OutbreakFacts) -> LocalizedTitle:
     """Return what is going on, for how many customers, where."""
     where_en = f", {key.field} {key.value}" if key.field else ""
-    where_ko = f", {_FIELDS_KO[key.field]} {key.value}" if key.field else ""
+    value_ko = _CHANNELS_KO.get(key.value, key.value) if key.field == "channel" else key.value
+    where_ko = f", {_FIELDS_KO[key.field]} {value_ko}" if key.field else ""
     customers = _customers(facts)
     return LocalizedTitle(
         en=f"{_MARK['en']}{lead.en[:_LONGEST]}{_REST}{customers}{where_en}",

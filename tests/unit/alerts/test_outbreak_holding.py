@@ -107,7 +107,7 @@ def test_an_outbreak_has_no_customer_and_is_at_least_high() -> None:
     issue = opened().after
     assert (issue.customer_id, issue.severity, issue.occurrence, issue.count) == ("", AlertSeverity.HIGH, 2, 12)
     assert issue.title.en == "Outbreak: Friction 2 — 12 customers, channel web"
-    assert issue.title.ko == "동시 다발: 불편 2 — 고객 12명, 채널 web"
+    assert issue.title.ko == "동시 다발: 불편 2 — 고객 12명, 채널 웹"
 
 
 def test_its_counts_change_and_its_severity_follows_the_worst() -> None:

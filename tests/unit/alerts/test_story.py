@@ -14,7 +14,7 @@ from services.alerts.issues.model import (
     ReportedFriction,
     TimelineStep,
 )
-from services.alerts.issues.story import MOST_TOLD, sentence, tell
+from services.alerts.issues.story import MOST_TOLD, resolution_words, sentence, tell
 from tests.unit.alerts.builders import NOW, a_friction, an_issue
 
 
@@ -73,7 +73,7 @@ def test_of_many_the_rest_is_counted_and_the_sentence_stays_short() -> None:
         (
             TimelineStep(occurred_at=NOW, channel="phone", kind="call_ended", outcome="unresolved", reason="billing"),
             "Call ended by phone: not resolved (billing).",
-            "전화에서 통화 종료: 미해결 (billing)",
+            "전화에서 통화 종료: 미해결 (요금)",
         ),
         (
             LatestStep(occurred_at=NOW, channel="web", kind="order_placed"),
@@ -88,7 +88,7 @@ def test_of_many_the_rest_is_counted_and_the_sentence_stays_short() -> None:
         (
             LatestStep(occurred_at=NOW, channel="app", kind="acme.loan_offered", outcome="gateway_timeout"),
             "Acme: loan offered in the app: gateway timeout.",
-            "앱에서 acme: loan offered: gateway timeout",
+            "앱에서 acme: loan offered: 결제사 응답 없음",
         ),
     ],
 )
@@ -113,3 +113,15 @@ def test_a_story_is_the_latest_part_of_it() -> None:
         TimelineStep(occurred_at=NOW + timedelta(minutes=n), channel="web", kind="page_viewed") for n in range(30)
     )
     assert len(tell(an_issue(timeline=steps))) == MOST_TOLD
+
+
+@pytest.mark.parametrize(
+    ("resolution", "en", "ko"),
+    [
+        ("called_back", "called back", "전화로 안내함"),
+        ("order_placed", "Order placed", "주문 완료"),
+        ("the_shop_found_it", "the shop found it", "the shop found it"),
+    ],
+)
+def test_how_an_issue_ended_is_said_in_words(resolution: str, en: str, ko: str) -> None:
+    assert resolution_words(resolution) == LocalizedTitle(en=en, ko=ko)

@@ -13,11 +13,13 @@ from zoneinfo import ZoneInfo
 import msgspec
 
 from schemas import kinds
-from schemas.vocabulary import CHANNELS_IN_KOREAN
+from schemas.vocabulary import CHANNELS_IN_KOREAN, OUTCOMES_IN_KOREAN, REASONS_IN_KOREAN, in_korean, in_plain_words
 from services.alerts.deliver.notifiers.cutting import cut
+from services.alerts.deliver.notifiers.korean_words import DISABLED_WHY, FACTORS, LABELS, LEVELS, REFS, VALUES
 from services.alerts.deliver.notifiers.notifier import ReaderOptions
 from services.alerts.deliver.notifiers.told_message import MessageKind, MessageStep, ToldIssue, ToldMessage, ToldText
 from services.alerts.issues.model import AlertSeverity
+from services.alerts.issues.story import resolution_words
 
 TITLE = 500
 VALUE = 300
@@ -39,7 +41,6 @@ COLOURS = {
     AlertSeverity.LOW: "#5F6B7A",
 }
 RESOLVED_COLOUR = "#2E7D32"
-_LEVELS = {"basic": "베이직", "enhanced": "인핸스드", "premium": "프리미엄"}
 _LABELS: Mapping[str, Mapping[str, str]] = {
     "severity": {"en": "Severity", "ko": "심각도"},
     "customer": {"en": "Customer", "ko": "고객"},
@@ -67,18 +68,6 @@ _LABELS: Mapping[str, Mapping[str, str]] = {
     "acknowledge": {"en": "Take it", "ko": "내가 맡기"},
     "resolve": {"en": "Resolve", "ko": "해결"},
 }
-_FACTORS: Mapping[str, str] = {
-    "severity": "심각도",
-    "effort": "노력도",
-    "repeats": "재연락",
-    "value": "금액",
-    "service_level": "등급",
-    "deadline": "기한",
-    "age": "경과",
-    "settled": "해결된 듯",
-    "customers": "고객 수",
-}
-"""The factors of a priority in Korean."""
 FACTORS_SHOWN = 3
 VALUES_SHOWN = 3
 _HEADLINES: Mapping[MessageKind, Mapping[str, str]] = {
@@ -169,8 +158,10 @@ def _about_the_service(message: ToldMessage, options: ReaderOptions) -> WordedMe
         name = str(message.about.get("endpoint", ""))
         text = f"Waymark 테스트 메시지: '{name}'(으)로 알림이 도착합니다." if korean else _TEST.format(name=name)
     elif message.type == "endpoint.disabled":
-        about = {"name": message.about.get("name", ""), "reason": message.about.get("reason", "")}
-        text = (_DISABLED_KO if korean else _DISABLED).format(**about)
+        name, why = (str(message.about.get(member, "")) for member in ("name", "reason"))
+        text = (_DISABLED_KO if korean else _DISABLED).format(
+            name=name, reason=DISABLED_WHY.get(why, why) if korean else why
+        )
     elif message.group is not None:
         return _about_a_group(message, message.group, options)
     elif message.type == "digest.daily":
@@ -225,11 +216,21 @@ def _about_a_group(message: ToldMessage, group: Mapping[str, Any], options: Read
         headline=headline,
         severity=_SEVERITIES[worst][options.language] if worst else "",
         status="",
-        facts=tuple((_line(str(name), LABEL), _line(str(value), VALUE)) for name, value in group["labels"].items()),
+        facts=tuple(
+            _label_of_group(str(name), str(value), options.language) for name, value in group["labels"].items()
+        ),
         steps=tuple(lines),
         colour=RESOLVED_COLOUR if over or worst is None else COLOURS[worst],
         url=message.url,
     )
+
+
+def _label_of_group(name: str, value: str, language: str) -> tuple[str, str]:
+    """Return a label that the issues of a group share, in Korean where it has a word there."""
+    if language == "ko":
+        value = VALUES.get(name, {}).get(value, value)
+        name = _LABELS[name]["ko"] if name in _LABELS else LABELS.get(name, REFS.get(name.removeprefix("ref_"), name))
+    return _line(name, LABEL), _line(value, VALUE)
 
 
 def _of_issue(issue: ToldIssue, options: ReaderOptions) -> str:
@@ -245,7 +246,8 @@ _DISABLED_KO = "'{name}' 엔드포인트가 중지되었습니다({reason}). 대
 def _status(issue: ToldIssue, language: str) -> str:
     if issue.resolved_at is not None:
         by, how = issue.resolved_by or "Waymark", issue.resolution or ""
-        end = f" ({how})" if how and how != "resolved" else ""
+        said = resolution_words(how)
+        end = f" ({said.ko if language == 'ko' else said.en})" if how and how != "resolved" else ""
         return f"{by} 해결{end}" if language == "ko" else f"Resolved by {by}{end}"
     if issue.acknowledged_by:
         return f"{issue.acknowledged_by} 담당 중" if language == "ko" else f"Taken by {issue.acknowledged_by}"
@@ -258,9 +260,9 @@ def _facts(issue: ToldIssue, options: ReaderOptions) -> tuple[tuple[str, str], .
         "severity": _SEVERITIES[issue.severity][language],
         **_urgency(issue, options),
         "customer": issue.customer_id,
-        "service_level": _in_korean(_LEVELS, issue.service_level, language),
+        "service_level": _in_korean(LEVELS, issue.service_level, language),
         "channel": _in_korean(CHANNELS_IN_KOREAN, issue.channel, language),
-        "reason": issue.reason,
+        "reason": _in_words(REASONS_IN_KOREAN, issue.reason, language),
         **_outbreak(issue, language),
         **_situation(issue),
         "count": str(issue.count),
@@ -269,8 +271,12 @@ def _facts(issue: ToldIssue, options: ReaderOptions) -> tuple[tuple[str, str], .
         "owner": issue.owner,
     }
     facts = [(_LABELS[name][language], value) for name, value in known.items() if value]
-    facts += list(issue.refs.items())[:4]
+    facts += [(_ref_name(name, language), value) for name, value in list(issue.refs.items())[:4]]
     return tuple((_line(name, LABEL), _line(value, VALUE)) for name, value in facts)
+
+
+def _ref_name(name: str, language: str) -> str:
+    return REFS.get(name, name) if language == "ko" else name
 
 
 def _teams(issue: ToldIssue) -> str | None:
@@ -285,7 +291,7 @@ def _urgency(issue: ToldIssue, options: ReaderOptions) -> dict[str, str]:
     if priority is None or issue.state == "resolved":
         return {}
     most = sorted(priority.factors, key=lambda one: -abs(one.points))[:FACTORS_SHOWN]
-    names = [(_FACTORS.get(one.factor, one.factor) if korean else one.factor.replace("_", " "), one) for one in most]
+    names = [(FACTORS.get(one.factor, one.factor) if korean else one.factor.replace("_", " "), one) for one in most]
     parts = ", ".join(f"{name} {one.points:+d}" for name, one in names)
     shown = {"priority": f"{priority.score}/100" + (f" ({parts})" if parts else "")}
     unanswered = issue.state == "open" and issue.acknowledged_by is None
@@ -304,7 +310,7 @@ def _outbreak(issue: ToldIssue, language: str) -> dict[str, str]:
         return {}
     shown = {"customers": f"{found.customers:,}", "usual": f"{found.usual:g}"}
     for field, values in found.segments.items():
-        names = {"channel": CHANNELS_IN_KOREAN, "service_level": _LEVELS}.get(field, {})
+        names = VALUES.get(field, {})
         most = list(values.items())[:VALUES_SHOWN]
         if field in _LABELS:
             shown[field] = ", ".join(f"{_in_korean(names, value, language)} ({count:,})" for value, count in most)
@@ -335,6 +341,13 @@ def _line(text: str, limit: int) -> str:
     return cut(" ".join(text.split()), limit)
 
 
+def _in_words(words: Mapping[str, str], code: str | None, language: str) -> str | None:
+    """Return a code of a producer as words of the language; None stays None."""
+    if not code:
+        return None
+    return in_korean(words, code) if language == "ko" else in_plain_words(code)
+
+
 def _in_korean(words: Mapping[str, str], word: str | None, language: str) -> str | None:
     return words.get(word, word) if word and language == "ko" else word
 
@@ -342,7 +355,11 @@ def _in_korean(words: Mapping[str, str], word: str | None, language: str) -> str
 def _step(step: MessageStep, language: str, zone: tzinfo) -> str:
     known = _catalogue().get(step.kind)
     title = getattr(known.title, language) if known else step.kind
-    more = " · ".join(part for part in (step.outcome, step.reason) if part)
+    outcome, reason = (
+        _in_words(words, code, language)
+        for words, code in ((OUTCOMES_IN_KOREAN, step.outcome), (REASONS_IN_KOREAN, step.reason))
+    )
+    more = " · ".join(part for part in (outcome, reason) if part)
     channel = _in_korean(CHANNELS_IN_KOREAN, step.channel, language)
     return _line(f"{clock_text(step.occurred_at, zone)} {channel} · {title}" + (f" · {more}" if more else ""), STEP)
 

@@ -119,13 +119,6 @@ ROWS: dict[str, Row] = {
     "worked after resolved": ("case_reopened", [case("r", 0, "case_resolved"), case("w", 1, "case_worked")], ["w"]),
     "waiting after resolved": ("case_reopened", [case("r", 0, "case_resolved"), case("w", 1, "case_waiting")], ["w"]),
     "closed after resolved": ("case_reopened", [case("r", 0, "case_resolved"), case("w", 1, "case_closed")], []),
-    "reopened after resolved": ("case_reopened", [case("r", 0, "case_resolved"), case("o", 1, "case_reopened")], ["o"]),
-    "reopened and worked on is one": (
-        "case_reopened",
-        [case("r", 0, "case_resolved"), case("o", 1, "case_reopened"), case("w", 2, "case_worked")],
-        ["o"],
-    ),
-    "reopened, never resolved here": ("case_reopened", [case("o", 1, "case_reopened")], []),
     "another case": ("case_reopened", [case("r", 0, "case_resolved"), case("w", 1, "case_worked", "T-2")], []),
     "no case": ("case_reopened", [case("r", 0, "case_resolved", None), case("w", 1, "case_worked", None)], []),
     "worked before resolved": ("case_reopened", [case("w", 0, "case_worked"), case("r", 1, "case_resolved")], []),
@@ -138,7 +131,7 @@ ROWS: dict[str, Row] = {
         "case_reopened",
         [
             case("r", 0, "case_resolved"),
-            case("v", 1, "case_worked"),
+            case("v", 1, "case_reopened"),
             case("s", 2, "case_resolved"),
             case("w", 3, "case_worked"),
         ],
