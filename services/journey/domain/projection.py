@@ -127,16 +127,8 @@ def project_segmented(
     passages = definitions.follow(index, index.fired)
     tried = shadow.evaluate(index) if shadow else NOTHING_SAID
     timers = said.timers + [timer for passage in passages for timer in passage.waiting] + tried.timers
-    return Projection(
-        index.recorded,
-        journeys,
-        said.findings,
-        timers,
-        said.failures,
-        _entered(index, passages),
-        tried,
-        index.contacts,
-    )
+    entered = _entered(index, passages)
+    return Projection(index.recorded, journeys, said.findings, timers, said.failures, entered, tried, index.contacts)
 
 
 def _entered(index: CustomerHistory, passages: Sequence[Passage]) -> list[tuple[int, Passage]]:
