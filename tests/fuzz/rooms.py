@@ -26,7 +26,7 @@ from tests.fixtures.alerts_engine import AlertsEngine, alerts_engine
 from tests.fixtures.alerts_service import a_friction, a_receiver, mint_keys
 from tests.fixtures.clock import SteppingClock
 from tests.fixtures.ingest_bench import a_touchpoint, bench_with
-from tests.fixtures.journey_api import desk_over
+from tests.fixtures.journey_api import WRITTEN_TRIALS, desk_over
 from tests.fixtures.journey_rows import Rows, named
 from tests.fuzz.edges import Known
 from tests.waiting import until
@@ -61,7 +61,9 @@ async def journey_room(database: str) -> AsyncIterator[Room]:
     first = storing.first_rules(rules_file.resolve_file(), file="")
     async with transaction(pool) as connection:
         await storing.begin(connection, first, named=False)
-    app = build_journey(pool, ApiSettings.load({}), SystemClock(), CollectorRegistry(), desk=desk_over(pool))
+    app = build_journey(
+        pool, ApiSettings.load({}), SystemClock(), CollectorRegistry(), desk=desk_over(pool), trials=WRITTEN_TRIALS
+    )
     customers = ("phone:%2B821012345678", "cookie:ck-1", f"id:{named('caller')}", f"id:{named('visitor')}")
     journeys = tuple(str(named(name)) for name in ("billing", "later", "oldest", "gone"))
     try:

@@ -13,12 +13,13 @@ pytestmark = pytest.mark.local
 RUN = """
 import asyncio, os, sys
 from services.journey.api.app import run
+from waymark.rule_cases import read_cases
 from services.journey.api.api_settings import ApiProcessSettings
 
 async def say(port):
     print(port, flush=True)
 
-asyncio.run(run(ApiProcessSettings.load(os.environ), on_ready=say))
+asyncio.run(run(ApiProcessSettings.load(os.environ), cases=read_cases, on_ready=say))
 """
 
 

@@ -11,7 +11,7 @@ from services.journey.api.app import build
 from services.runtime.clock import SystemClock
 from services.runtime.credentials.api_keys import KeyKind, mint
 from services.runtime.postgres.pools import Pool, acquire
-from tests.fixtures.journey_api import desk_over
+from tests.fixtures.journey_api import WRITTEN_TRIALS, desk_over
 from tests.fixtures.journey_rows import Rows, named
 
 pytestmark = pytest.mark.local
@@ -31,7 +31,9 @@ async def ask(pool: Pool, reference: str, *, secret: str = SECRET) -> httpx2.Res
             key.secret_hash,
         )
     environ = {"WAYMARK_JOURNEY_API_PRIVACY_SECRET": secret}
-    app = build(pool, ApiSettings.load(environ), SystemClock(), CollectorRegistry(), desk=desk_over(pool))
+    app = build(
+        pool, ApiSettings.load(environ), SystemClock(), CollectorRegistry(), desk=desk_over(pool), trials=WRITTEN_TRIALS
+    )
     transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
     headers = {"authorization": f"Bearer {key.text}"}
     async with httpx2.AsyncClient(transport=transport, base_url="http://api.test", headers=headers) as client:

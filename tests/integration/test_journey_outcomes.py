@@ -17,7 +17,7 @@ from services.journey.api.app import build
 from services.journey.api.outcomes import TouchpointOutcome
 from services.runtime.clock import SystemClock
 from services.runtime.http.server import serving
-from tests.fixtures.journey_api import desk_over
+from tests.fixtures.journey_api import WRITTEN_TRIALS, desk_over
 from tests.fixtures.journey_bench import JourneyBench, open_bench, touchpoint
 
 pytestmark = pytest.mark.local
@@ -34,7 +34,9 @@ async def bench(database: str) -> AsyncIterator[JourneyBench]:
 @pytest.fixture
 async def address(bench: JourneyBench) -> AsyncIterator[str]:
     settings = ApiSettings.load({"WAYMARK_JOURNEY_API_OUTCOMES_SECRET": SECRET})
-    app = build(bench.pool, settings, SystemClock(), CollectorRegistry(), desk=desk_over(bench.pool))
+    app = build(
+        bench.pool, settings, SystemClock(), CollectorRegistry(), desk=desk_over(bench.pool), trials=WRITTEN_TRIALS
+    )
     async with serving(app, "127.0.0.1", 0, drain_s=2.0) as port:
         yield f"http://127.0.0.1:{port}"
 
@@ -97,7 +99,14 @@ async def test_without_the_secret_nothing_is_reported(address: str, authorizatio
 
 
 async def test_with_no_secret_set_nobody_may_ask(bench: JourneyBench) -> None:
-    app = build(bench.pool, ApiSettings.load({}), SystemClock(), CollectorRegistry(), desk=desk_over(bench.pool))
+    app = build(
+        bench.pool,
+        ApiSettings.load({}),
+        SystemClock(),
+        CollectorRegistry(),
+        desk=desk_over(bench.pool),
+        trials=WRITTEN_TRIALS,
+    )
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://api.test") as client:
         answer = await client.post(
             "/v1/touchpoints/outcomes", json={"touchpoints": []}, headers={"authorization": "Bearer "}

@@ -15,7 +15,7 @@ from services.runtime.postgres.pools import Pool, acquire
 from services.runtime.telemetry import logs
 from tests.fixtures.alerts_service import FrictionLog, a_friction, alerts, make_friction_log
 from tests.fixtures.ingest import IngestServer
-from tests.fixtures.journey_api import desk_over
+from tests.fixtures.journey_api import WRITTEN_TRIALS, desk_over
 from tests.integration.test_alerts_api import seeded
 from tests.waiting import until
 from waymark.launchers.tansu import TansuBroker
@@ -75,7 +75,9 @@ async def test_the_journey_api_says_what_kind_of_value_could_not_be_read_and_not
         f" SELECT type, value, 'owned' AS standing, {UNREADABLE}::uuid AS customer_id FROM {A_ROW}",
     )
     logs.configure("journey-api")
-    app = build(pool, ApiSettings.load({}), SystemClock(), CollectorRegistry(), desk=desk_over(pool))
+    app = build(
+        pool, ApiSettings.load({}), SystemClock(), CollectorRegistry(), desk=desk_over(pool), trials=WRITTEN_TRIALS
+    )
     transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
     headers = {"authorization": f"Bearer {key.text}"}
     async with httpx2.AsyncClient(transport=transport, base_url="http://api.test", headers=headers) as session:

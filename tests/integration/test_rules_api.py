@@ -253,6 +253,104 @@ async def test_why_a_rule_fires_or_not(bench: JourneyBench, admin: httpx2.AsyncC
         assert "C-9" not in answer.text
 
 
+CASES = """\
+tests:
+  - name: an hour of waiting
+    defaults: {channel: phone, kind: call_ended, direction: inbound}
+    touchpoints: [{id: a, occurred_at: +0m, wait_s: 3600}]
+    expect: [{rule: long_wait, anchor: a, severity: critical}]
+  - name: a second call
+    defaults: {channel: phone, kind: call_ended}
+    touchpoints: [{id: a, occurred_at: +0m, reason: billing}, {id: b, occurred_at: +1h, reason: billing}]
+    expect: [{rule: repeat_contact_24h, anchor: b}]
+"""
+
+
+async def tried(client: httpx2.AsyncClient, cases: str, *, language: str = "en", **body: str) -> dict[str, Any]:
+    answer = await client.post("/v1/rules/test", json={"cases": cases, **body}, headers={"accept-language": language})
+    assert answer.status_code == 200, answer.text
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+async def test_rules_are_tried_on_written_cases_and_nothing_is_stored(
+    bench: JourneyBench, admin: httpx2.AsyncClient
+) -> None:
+    await start_worker(bench)
+    async with caller(bench, KeyKind.READER) as client:
+        before = await tried(client, CASES)
+        drafted = await tried(client, CASES, text=STRICTER.replace("{enabled: false}", "{within: 1d}"))
+        await applied(admin, text=STRICTER.replace("{enabled: false}", "{within: 1d}"), note="stricter waits")
+        in_force = await tried(client, CASES)
+        shipped = await tried(client, f"rules: default\n{CASES}")
+
+    for told_of, passed in ((before, [False, False]), (drafted, [True, False]), (in_force, [True, False])):
+        assert [one["passed"] for one in told_of["tests"]] == passed
+        assert (told_of["sound"], told_of["passed"], told_of["failed"]) == (
+            True,
+            passed.count(True),
+            passed.count(False),
+        )
+    assert [one["passed"] for one in shipped["tests"]] == [False, False]
+    wait, call = before["tests"]
+    assert wait["missing"] == [{"rule": "long_wait", "anchor": "a", "severity": "critical"}]
+    [stands] = wait["unexpected"]
+    assert (stands["rule"], stands["anchor"], stands["at"]) == ("long_wait", "a", "2026-03-02T00:00:00.000000Z")
+    assert (call["missing"][0]["rule"], call["undirected"]) == ("repeat_contact_24h", ["a", "b"])
+    assert await bench.value("SELECT count(*) FROM journey.touchpoints") == 0
+    assert await bench.value("SELECT count(*) FROM journey.frictions") == 0
+
+
+async def test_every_mistake_in_cases_is_told_with_its_line(bench: JourneyBench) -> None:
+    await start_worker(bench)
+    misspelt = CASES.replace("long_wait", "long_wat").replace("repeat_contact_24h", "transferred")
+    async with caller(bench, KeyKind.READER) as client:
+        unknown = await tried(client, misspelt)
+        korean = await tried(client, misspelt, language="ko")
+        unread = await tried(client, CASES.replace("wait_s: 3600", "wait: 3600"))
+        off = await tried(client, CASES, text=STRICTER)
+        bomb = "x: &x {id: a, occurred_at: +0m}\nb: &b [*x, *x, *x, *x, *x, *x, *x, *x, *x, *x]\n"
+        broken = [await tried(client, text) for text in ("[", "tests: []", "tests: [{name: a, touchpoint: []}]", bomb)]
+        many = ", ".join(f"{{id: t{at}, occurred_at: +0m}}" for at in range(5_001))
+        too_many = await tried(client, f"tests: [{{name: a, touchpoints: [{many}], expect: []}}]")
+
+    assert unknown["problems"] == [
+        "tests[0].expect[0].rule: long_wat: there is no such rule; did you mean long_wait? (line 5)",
+        "tests[1].expect[0].rule: transferred: there is no such rule; did you mean transfers? (line 9)",
+    ]
+    assert korean["problems"][0] == (
+        "tests[0].expect[0].rule: long_wat: 그런 규칙이 없습니다. long_wait 아닌가요? (line 5)"
+    )
+    assert "tests[0].touchpoints[0].wait:" in unread["problems"][0]
+    assert "(line 4)" in unread["problems"][0]
+    assert off["problems"] == ["tests[1].expect[0].rule: repeat_contact_24h: this rule is switched off (line 9)"]
+    assert "did you mean `touchpoints`?" in str(broken[2]["problems"])
+    assert "5,000" in too_many["problems"][0]
+    for one in (unknown, unread, off, *broken, too_many):
+        assert (one["sound"], bool(one["problems"]), one["tests"]) == (False, True, [])
+
+
+async def test_what_tests_refuse(bench: JourneyBench) -> None:
+    await start_worker(bench)
+    async with caller(bench, KeyKind.READER) as client:
+        for body, status, code in (
+            ({"cases": f"rules: /etc/hostname\n{CASES}"}, 422, "rules_of_cases_missing"),
+            ({"cases": CASES, "text": MISSPELT}, 422, "rules_unsound"),
+            ({"cases": ""}, 422, "invalid_request"),
+            ({"cases": "x" * 300_001}, 422, "invalid_request"),
+            ({"text": STRICTER}, 422, "invalid_request"),
+            ({"cases": CASES, "rules": "default"}, 422, "invalid_request"),
+        ):
+            answer = await client.post("/v1/rules/test", json=body)
+            assert (answer.status_code, answer.json()["code"]) == (status, code)
+            assert "/etc/hostname" not in answer.text
+        named = {"cases": f"rules: ours.yaml\n{CASES}", "text": STRICTER.replace("{enabled: false}", "{within: 1d}")}
+        answer = await client.post("/v1/rules/test", json=named)
+        assert answer.json()["passed"] == 1
+        client.headers.pop("authorization")
+        assert (await client.post("/v1/rules/test", json={"cases": CASES})).status_code == 401
+
+
 async def explained(client: httpx2.AsyncClient, **body: str) -> dict[str, Any]:
     answer = await client.post("/v1/rules/explain", json=body)
     assert answer.status_code == 200, answer.text

@@ -131,8 +131,9 @@ def _journey_api() -> Coroutine[Any, Any, None]:
     settings = ApiProcessSettings.load(os.environ)  # before the rest is imported: what is wrong is said at once
     _begin(settings.common, ProcessName.JOURNEY_API)
     from services.journey.api.app import run
+    from waymark.rule_cases import read_cases
 
-    return run(settings)
+    return run(settings, cases=read_cases)
 
 
 def _alerts() -> Coroutine[Any, Any, None]:

@@ -1,215 +1,32 @@
-"""Reads a file of cases for rules: YAML with native touchpoints and relative times.
+"""Reads a file of cases for the command, with its mistakes as a message."""
 
-    rules: default                      # or a rules file, beside this one
-    defaults: {channel: phone}          # members for touchpoints that lack them
-    tests:
-      - name: a second call within a day
-        touchpoints:
-          - {id: first, occurred_at: +0m, kind: call_ended, outcome: unresolved}
-          - {id: second, occurred_at: +2h, kind: call_started}
-        until: +1d
-        expect:
-          - {rule: repeat_contact_24h, anchor: second, severity: high}
-
-Touchpoints are read, normalised and refused by the code of ingest. Every mistake is reported at once, with its line.
-"""
-
-import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, timezone
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
 
-import msgspec
-
-from schemas.documents import touchpoint as touchpoint_v1
 from schemas.languages import Language
 from schemas.strict_yaml import yaml_text
-from schemas.strict_yaml.yaml_text import UnreadableTextError, YamlText
-from services.ingest.results import messages
-from services.ingest.results.item_result import ItemResult
-from services.ingest.sources.source import Source, SourceScope
-from services.ingest.timing.touchpoint_time import as_reported
-from services.ingest.touchpoint import contract
-from services.ingest.touchpoint.acceptance import AcceptanceRules, AcceptedTouchpoint, accept
-from services.journey.domain.friction import FrictionSeverity
-from services.journey.domain.touchpoint import RecordedTouchpoint, Touchpoint, is_late
-from services.journey.trial.case import ExpectedFriction, RuleCase
+from schemas.strict_yaml.yaml_text import UnreadableTextError
+from services.journey.trial.case import CasesRefusedError
 from waymark.console import CommandError, is_korean, say
-
-START: Final = datetime(2026, 3, 2, 9, 0, tzinfo=timezone(timedelta(hours=9)))
-"""When a case starts that does not say so: a Monday, nine in the morning in Seoul."""
-
-SOURCE: Final = "test"
-CUSTOMER: Final = {"customer": {"customer_id": "customer"}}
-RULES: Final = AcceptanceRules(future_tolerance=timedelta(0), phone_region="KR")
-
-_RELATIVE = re.compile(r"\+((?:\d{1,6}[smhd] ?)+)")
-_PART = re.compile(r"(\d+)([smhd])")
-_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
-_TIMES = frozenset({"occurred_at", "due_at", "sent_at"})
-_DECODER = msgspec.json.Decoder(Touchpoint)
-
-WrittenTime = Any
-"""A text or, where YAML takes it for one, a datetime; `_CaseReader` refuses anything else."""
+from waymark.rule_cases import ReadCases, cases_of
 
 
-class WrittenExpectation(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """An expected friction, as it is written."""
-
-    rule: str
-    anchor: str
-    severity: FrictionSeverity | None = None
-    at: WrittenTime = None
-
-
-class WrittenCase(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A case as it is written. Without `until` it ends when its last touchpoint was received."""
-
-    name: str
-    touchpoints: list[dict[str, Any]]
-    expect: list[WrittenExpectation]
-    start: WrittenTime = None
-    until: WrittenTime = None
-    defaults: dict[str, Any] = {}
-    only: list[str] = []
-
-
-class WrittenCases(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """A file of cases as it is written."""
-
-    tests: list[WrittenCase]
-    rules: str = "default"
-    defaults: dict[str, Any] = {}
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CaseFile:
-    """The cases of a file, and the rules that they are about; None for the shipped ones."""
-
-    rules: Path | None
-    cases: Sequence[RuleCase]
-
-
-def load(path: Path) -> CaseFile:
+def load(path: Path) -> ReadCases:
     """Return the cases in the file at `path`; raises `CommandError` (exit code 2) with every mistake in it."""
     try:
-        text = yaml_text.read(path)
+        return cases_of(yaml_text.read(path), Language.KO if is_korean() else Language.EN)
     except UnreadableTextError as error:
-        raise _refused(path, [str(error)]) from error
-    if problems := [*text.doubled, *text.misshapen(WrittenCases)]:
-        raise _refused(path, problems)
-    written = msgspec.convert(text.document, WrittenCases, strict=True)
-    cases = [_CaseReader(text, f"tests[{at}]", one, written.defaults) for at, one in enumerate(written.tests)]
-    read = [reader.read() for reader in cases]
-    problems = [problem for reader in cases for problem in reader.problems]
-    if not cases:
-        problems.append("tests: there is none")
-    if problems:
-        raise _refused(path, problems)
-    return CaseFile(rules=None if written.rules == "default" else path.parent / written.rules, cases=read)
+        raise refused(path, [str(error)]) from error
+    except CasesRefusedError as error:
+        raise refused(path, error.problems) from error
 
 
-def _refused(path: Path, problems: Sequence[str]) -> CommandError:
+def rules_of(path: Path, cases: ReadCases) -> Path | None:
+    """Return the file of rules beside `path` that its cases name; None for the shipped ones."""
+    return None if cases.rules in (None, "default") else path.parent / str(cases.rules)
+
+
+def refused(path: Path, problems: Sequence[str]) -> CommandError:
+    """Return the error that a file of cases cannot be used, with everything that is wrong with it."""
     head = say(f"{path} cannot be used:", f"{path} 파일을 쓸 수 없습니다:")
     return CommandError("\n  ".join([head, *problems]), exit_code=2)
-
-
-class _CaseReader:
-    """Reads one case; its mistakes are gathered in `problems`."""
-
-    def __init__(self, text: YamlText, place: str, written: WrittenCase, defaults: Mapping[str, Any]) -> None:
-        self.problems: list[str] = []
-        self._text = text
-        self._place = place
-        self._written = written
-        self._source = Source(
-            name=SOURCE,
-            scopes=frozenset({SourceScope.WRITE, SourceScope.REPLAY}),
-            defaults={**CUSTOMER, **defaults, **written.defaults},
-        )
-        self._start = START
-        self._start = self._moment("start", written.start) or START
-
-    def read(self) -> RuleCase:
-        """Return the case; it is of no use where there are `problems`."""
-        found = [
-            self._touchpoint(f"touchpoints[{at}]", dict(document))
-            for at, document in enumerate(self._written.touchpoints)
-        ]
-        touchpoints = tuple(one for one in found if one is not None)
-        last = max((one.appended_at for one in touchpoints), default=self._start)
-        expected = tuple(
-            ExpectedFriction(
-                rule=one.rule, anchor=one.anchor, severity=one.severity, at=self._moment(f"expect[{at}].at", one.at)
-            )
-            for at, one in enumerate(self._written.expect)
-        )
-        if len({one.touchpoint.id for one in touchpoints}) < len(touchpoints):
-            self._complain("touchpoints", "an id is given twice")
-        until = self._moment("until", self._written.until) or last
-        return RuleCase(
-            name=self._written.name,
-            touchpoints=touchpoints,
-            until=until,
-            expect=expected,
-            only=tuple(self._written.only),
-        )
-
-    def _touchpoint(self, place: str, document: dict[str, Any]) -> RecordedTouchpoint | None:
-        received = self._moment(f"{place}.received_at", document.pop("received_at", None))
-        for member in _TIMES & document.keys():
-            moment = self._moment(f"{place}.{member}", document[member])
-            document[member] = (moment or self._start).isoformat()  # what is complained of once is not read again
-        posted = contract.read(document, self._source.defaults, composed=False)
-        if isinstance(posted, ItemResult):
-            self._reject(place, posted)
-            return None
-        accepted = accept(posted, self._source, as_reported(posted), received or posted.occurred_at, RULES)
-        if not isinstance(accepted, AcceptedTouchpoint):
-            self._reject(place, accepted)
-            return None
-        touchpoint = _DECODER.decode(touchpoint_v1.encode(accepted.touchpoint))
-        return RecordedTouchpoint(touchpoint=touchpoint, appended_at=touchpoint.received_at, late=is_late(touchpoint))
-
-    def _reject(self, place: str, result: ItemResult) -> None:
-        for error in result.errors:
-            self._complain(f"{place}.{error.path}", say(error.message, error.message_ko))
-        if not result.errors and result.reason is not None:
-            language = Language.KO if is_korean() else Language.EN
-            self._complain(place, messages.say(result.reason, language, **result.facts))
-
-    def _moment(self, place: str, given: object) -> datetime | None:
-        """Return the moment `given`: absolute, or relative to the start; None, with a complaint, for anything else."""
-        if given is None:
-            return None
-        moment = _absolute(given)
-        if moment is None and isinstance(given, str) and (relative := _RELATIVE.fullmatch(given)):
-            moment = self._start + timedelta(
-                seconds=sum(int(number) * _SECONDS[unit] for number, unit in _PART.findall(relative[1]))
-            )
-        if moment is None:
-            self._complain(
-                place,
-                say(
-                    "write a time: +90m, +1d 2h, or 2026-03-02T09:00:00+09:00",
-                    "시각을 이렇게 쓰세요: +90m, +1d 2h, 2026-03-02T09:00:00+09:00",
-                ),
-            )
-            return None
-        return moment.astimezone(UTC)
-
-    def _complain(self, place: str, message: str) -> None:
-        whole = f"{self._place}.{place}"
-        self.problems.append(self._text.located(whole, f"{whole}: {message}"))
-
-
-def _absolute(given: object) -> datetime | None:
-    """Return the moment that is written with a zone; YAML itself reads some of them."""
-    if isinstance(given, str):
-        try:
-            given = datetime.fromisoformat(given)
-        except ValueError:
-            return None
-    return given if isinstance(given, datetime) and given.tzinfo is not None else None

@@ -5,16 +5,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from waymark.console import CommandError, err, out, print_json, say
+from waymark.console import err, out, print_json, say
 from waymark.options import AsJson, examples
 from waymark.rules import backtest_command, explain_command, preceded_command, shadow_command, versions_command
-from waymark.rules.rules_reading import load_rules, no_such_rule
+from waymark.rules.rules_reading import load_rules
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from services.journey.domain.rules.book import Rulebook
-    from services.journey.trial.case import CaseResult, ExpectedFriction, RuleCase, StandingFriction
+    from services.journey.trial.case import CaseResult, ExpectedFriction, StandingFriction
 
 CaseFiles = Annotated[
     list[Path],
@@ -67,8 +64,9 @@ def run_cases(files: CaseFiles, *, rules: RulesFile = None, as_json: AsJson = Fa
     undirected: dict[str, None] = {}
     for path in files:
         loaded = case_file.load(path)
-        rulebook = load_rules(rules or loaded.rules)
-        _demand_known_rules(path, rulebook, loaded.cases)
+        rulebook = load_rules(rules or case_file.rules_of(path, loaded))
+        if problems := loaded.problems_with(rulebook):
+            raise case_file.refused(path, problems)
         for case in loaded.cases:
             result = run_case(case, rulebook, policy)
             results.append((path, result))
@@ -81,27 +79,6 @@ def run_cases(files: CaseFiles, *, rules: RulesFile = None, as_json: AsJson = Fa
         _advise(list(undirected), failed)
     if failed:
         raise typer.Exit(1)
-
-
-def _demand_known_rules(path: Path, rulebook: "Rulebook", cases: "Sequence[RuleCase]") -> None:
-    """Refuse a file that expects frictions of rules that are not asked: such a case would fail for ever."""
-    known = [rule.id for rule in rulebook.rules]
-    running = [rule.id for rule in rulebook.rules if rule.enabled]
-    problems: dict[str, None] = {}
-    for case in cases:
-        asked = case.only or running
-        for rule in (*case.only, *(expected.rule for expected in case.expect)):
-            if rule not in known:
-                problems[no_such_rule(rule, known)] = None
-            elif rule not in asked and case.only:
-                problems[
-                    say(f"{case.name}: {rule} is not among `only`", f"{case.name}: {rule}이(가) `only`에 없습니다")
-                ] = None
-            elif rule not in asked:
-                problems[say(f"{rule}: this rule is switched off", f"{rule}: 꺼져 있는 규칙입니다")] = None
-    if problems:
-        head = say(f"{path} cannot be used:", f"{path} 파일을 쓸 수 없습니다:")
-        raise CommandError("\n  ".join([head, *problems]), exit_code=2)
 
 
 def _show(results: "list[tuple[Path, CaseResult]]", failed: int) -> None:

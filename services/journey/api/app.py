@@ -32,8 +32,14 @@ from services.journey.api.resources import (
     stream_resource,
 )
 from services.journey.api.resources.access import ReadApi
-from services.journey.api.rules import explanation_resource, rule_resource, shadow_resource, trial_resource
-from services.journey.api.rules.trial_runner import TrialRunner
+from services.journey.api.rules import (
+    case_resource,
+    explanation_resource,
+    rule_resource,
+    shadow_resource,
+    trial_resource,
+)
+from services.journey.api.rules.trial_runner import TrialMeans, TrialRunner
 from services.journey.live.live_changes import LiveChanges
 from services.journey.past.past_reading import PastReader
 from services.journey.read.account_reading import AccountReader
@@ -44,6 +50,7 @@ from services.journey.read.contact_reading import ContactReader
 from services.journey.read.queries import JourneyReader
 from services.journey.read.snapshots import IdentifierOfManyError
 from services.journey.read.timeline import TimelineReader
+from services.journey.trial.case import CaseReader
 from services.runtime.clock import Clock, SystemClock, new_id
 from services.runtime.http.application import build_api, field_problems, http_problem
 from services.runtime.http.event_stream import StreamListeners
@@ -98,12 +105,9 @@ def build(
     registry: CollectorRegistry,
     *,
     desk: DeskOpener,
-    database: str = "",
+    trials: TrialMeans,
 ) -> FastAPI:
-    """Return the application over an open `pool`, and a desk that opens another to write with.
-
-    Trials read from the URL `database`; without one there are none.
-    """
+    """Return the application over an open `pool`, with a desk that opens another to write, and means to try rules."""
     health = HealthChecks(registry=registry, ready=(_database(pool), _schema(pool)))
     app = build_api(
         title="Waymark journey API", description=DESCRIPTION, version=version("waymark"), health=health, tags=TAGS
@@ -111,8 +115,9 @@ def build(
     app.state.health = health
     app.state.read_api = _read_api(pool, settings, clock, registry)
     app.state.desk_opener = desk
+    app.state.case_reader = trials.cases
     app.state.trials = TrialRunner(
-        url=database, processes=settings.trial_processes if database else 0, most_s=settings.trial_limit_s
+        url=trials.database, processes=settings.trial_processes if trials.database else 0, most_s=settings.trial_limit_s
     )
     for resource in (
         stream_resource,
@@ -121,6 +126,7 @@ def build(
         shadow_resource,
         rule_resource,
         explanation_resource,
+        case_resource,
         trial_resource,
         customer_resource,
         journey_resource,
@@ -161,8 +167,8 @@ def _read_api(pool: Pool, settings: ApiSettings, clock: Clock, registry: Collect
     )
 
 
-async def run(settings: ApiProcessSettings, *, on_ready: OnReady | None = None) -> None:
-    """Serve until SIGTERM or SIGINT.
+async def run(settings: ApiProcessSettings, *, cases: CaseReader, on_ready: OnReady | None = None) -> None:
+    """Serve until SIGTERM or SIGINT; `cases` reads what is sent to try rules on.
 
     Raises:
         SettingsError: a setting is wrong.
@@ -175,7 +181,8 @@ async def run(settings: ApiProcessSettings, *, on_ready: OnReady | None = None) 
         desk = DeskOpener(
             open_pool=lambda: _open_pool(settings, writes=True), api=settings.api, worker=settings.worker, clock=clock
         )
-        app = build(pool, settings.api, clock, registry, desk=desk, database=place_of(settings.common).url)
+        trials = TrialMeans(cases=cases, database=place_of(settings.common).url)
+        app = build(pool, settings.api, clock, registry, desk=desk, trials=trials)
         pulse = OverviewMetrics.register(registry)
         async with (
             TaskOwner() as owner,

@@ -27,6 +27,7 @@ class ReadRefusal(StrEnum):
     NO_RULES_YET = "no_rules_yet"
     RULE_UNKNOWN = "rule_unknown"
     RULES_UNSOUND = "rules_unsound"
+    RULES_OF_CASES_MISSING = "rules_of_cases_missing"
     RULES_VERSION_UNKNOWN = "rules_version_unknown"
     IDENTITY_UNSOUND = "identity_unsound"
     IDENTITY_VERSION_UNKNOWN = "identity_version_unknown"
@@ -124,6 +125,11 @@ _SAID: Final = {
         status=422,
         en="These rules cannot be used, and nothing was changed. `POST /v1/rules/check` names every mistake.",
         ko="사용할 수 없는 규칙이라 아무것도 바꾸지 않았습니다. `POST /v1/rules/check`가 잘못된 곳을 모두 알려 줍니다.",
+    ),
+    ReadRefusal.RULES_OF_CASES_MISSING: _Said(
+        status=422,
+        en="These cases name a rules file of their own. Send it with them as `text`; no file is opened here.",
+        ko="이 사례에는 따로 쓰는 규칙 파일이 적혀 있습니다. 서버는 파일을 열지 않으니 `text`로 함께 보내 주세요.",
     ),
     ReadRefusal.RULES_VERSION_UNKNOWN: _Said(
         status=404,

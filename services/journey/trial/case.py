@@ -1,13 +1,15 @@
 """A case: the touchpoints of one customer, and the frictions that must stand at the end. Pure.
 
-Reading a file of cases is left to `waymark.rules.case_file`.
+Reading a text of cases is left to a `CaseReader`: `waymark.rule_cases`, which reads touchpoints as ingest does.
 """
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import Protocol
 
 import msgspec
 
+from schemas.languages import Language
 from services.journey.domain.friction import FrictionSeverity, RuleFinding
 from services.journey.domain.projection import ProjectionPolicy, project
 from services.journey.domain.rules.book import Rulebook
@@ -64,6 +66,36 @@ class CaseResult(msgspec.Struct, frozen=True, kw_only=True):
     def passed(self) -> bool:
         """Whether exactly the expected frictions stand, and no rule raised."""
         return not (self.missing or self.unexpected or self.failures)
+
+
+class CasesRefusedError(ValueError):
+    """Cases that cannot be used; `problems` has a line for each mistake."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+class CasesToRun(Protocol):
+    """Cases that were read, and what they say themselves that they are about: `default`, or the name of a file."""
+
+    @property
+    def rules(self) -> str | None:
+        """The rules that the cases name, None where they name none."""
+
+    @property
+    def cases(self) -> Sequence[RuleCase]:
+        """The cases, in their order."""
+
+    def problems_with(self, rulebook: Rulebook) -> list[str]:
+        """Return a line for each rule that a case names and that is not there, or would not be asked."""
+
+
+class CaseReader(Protocol):
+    """Reads a text of cases, and tells its mistakes in a language."""
+
+    def __call__(self, text: str, language: Language, *, most_touchpoints: int | None = None) -> CasesToRun:
+        """Return the cases; raises `CasesRefusedError` with every mistake, or if there are too many touchpoints."""
 
 
 def run_case(case: RuleCase, rulebook: Rulebook, policy: ProjectionPolicy) -> CaseResult:

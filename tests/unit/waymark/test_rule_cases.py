@@ -166,8 +166,22 @@ tests:
     rules = write("extends: default\nchange: {transfers: {enabled: false}}\n", "rules.yaml")
     result = CliRunner().invoke(app, ["rules", "test", str(cases), "--rules", str(rules)])
     assert isinstance(result.exception, CommandError)
-    assert "did you mean long_wait?" in str(result.exception)
-    assert "transfers: this rule is switched off" in str(result.exception)
+    assert str(result.exception).splitlines()[1:] == [
+        "  tests[0].expect[0].rule: long_wat: there is no such rule; did you mean long_wait? (line 5)",
+        "  tests[0].expect[1].rule: transfers: this rule is switched off (line 5)",
+    ]
+
+
+def test_a_rule_that_a_case_does_not_ask_cannot_be_expected(write: Callable[..., Path]) -> None:
+    cases = write("""
+tests:
+  - name: a
+    touchpoints: [{id: a, occurred_at: +0m, channel: phone, kind: call_ended}]
+    only: [long_wait]
+    expect: [{rule: transfers, anchor: a}]
+""")
+    result = CliRunner().invoke(app, ["rules", "test", str(cases)])
+    assert "tests[0].expect[0].rule: transfers: it is not among `only` (line 6)" in str(result.exception)
 
 
 def test_rules_of_a_file_are_found_beside_it(write: Callable[..., Path]) -> None:

@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import Any, TypeVar, cast
 
 from services.journey.trial import page_run
+from services.journey.trial.case import CaseReader
 from services.journey.trial.page_run import PageOrder, Tally
 from services.runtime.postgres.pools import Connection, is_transient
 from services.runtime.postgres.sessions import CONNECT_FAILURES, open_command_session
@@ -25,6 +26,14 @@ EVERY_S = 0.5
 """At least so long between two lines about how far a trial is."""
 
 CLOSE_S = 2.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialMeans:
+    """What rules are tried with: a reader of cases, and the database whose customers are read; without a URL none."""
+
+    cases: CaseReader
+    database: str = ""
 
 
 class TrialFault(StrEnum):
