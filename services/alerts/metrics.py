@@ -280,6 +280,7 @@ class LoopMetrics:
     """Metrics of what came of resolutions."""
 
     watches: Gauge
+    feedback: Gauge
 
     @classmethod
     def register(cls, registry: CollectorRegistry) -> "LoopMetrics":
@@ -290,6 +291,12 @@ class LoopMetrics:
                 "Resolutions of the last 28 days, by outcome and by what became of them: watching, held (the customer "
                 "did not come back), recontacted, void.",
                 ("outcome", "state"),
+                registry=registry,
+            ),
+            feedback=Gauge(
+                "waymark_alerts_feedback",
+                "Issues of which people said so in the last 28 days, by rule and by what they said: useful or noise.",
+                ("rule", "feedback"),
                 registry=registry,
             ),
         )

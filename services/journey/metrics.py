@@ -189,12 +189,38 @@ class PolicyMetrics:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CostMetrics:
+    """Metrics of what rules cost."""
+
+    rule_seconds: Counter
+    rule_touchpoints: Counter
+
+    @classmethod
+    def register(cls, registry: CollectorRegistry) -> "CostMetrics":
+        """Declare the metrics in `registry`."""
+        return cls(
+            rule_seconds=Counter(
+                "waymark_journey_rule_seconds",
+                "Seconds a rule took for the customers of the sample: one in 16 of those to whom touchpoints came.",
+                ("rule",),
+                registry=registry,
+            ),
+            rule_touchpoints=Counter(
+                "waymark_journey_rule_touchpoints",
+                "Touchpoints that came for the customers of that sample: what seconds of a rule are divided by.",
+                registry=registry,
+            ),
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerMetrics:
     """All metrics of the worker."""
 
     stream: StreamMetrics
     friction: FrictionMetrics
     policy: PolicyMetrics
+    costs: CostMetrics
 
     @classmethod
     def register(cls, registry: CollectorRegistry) -> "WorkerMetrics":
@@ -203,4 +229,5 @@ class WorkerMetrics:
             stream=StreamMetrics.register(registry),
             friction=FrictionMetrics.register(registry),
             policy=PolicyMetrics.register(registry),
+            costs=CostMetrics.register(registry),
         )

@@ -1,6 +1,7 @@
 """Builds what projects customers, from the settings of a worker and what is in force in its database."""
 
 from services.journey import policies
+from services.journey.costs.rule_sample import RuleSample
 from services.journey.domain.projection import ProjectionPolicy
 from services.journey.renew.kept_customers import KeptCustomers
 from services.journey.renew.renewal import CustomerRenewer
@@ -8,7 +9,7 @@ from services.journey.renew.writer import CustomerWriter
 from services.journey.settings import WorkerSettings
 from services.journey.store import moments
 from services.journey.versions.in_force import PolicySource
-from services.runtime.clock import new_id
+from services.runtime.clock import SystemClock, new_id
 from services.runtime.postgres.pools import Pool, acquire
 
 
@@ -28,4 +29,5 @@ def build_renewer(own: WorkerSettings, policy: ProjectionPolicy, in_force: Polic
         history=own.history_touchpoints,
         writer=CustomerWriter(publish_journeys=own.publish_journeys),
         kept=KeptCustomers(own.kept_bytes),
+        sample=RuleSample(timer=SystemClock().monotonic),
     )

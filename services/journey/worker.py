@@ -29,6 +29,7 @@ from services.journey.consume.progress import PROGRESS, SCHEMA
 from services.journey.consume.stream import add_agent, build_app
 from services.journey.consume.transport import KAFKA_FAILURES, HoleFoundError, JourneyApp, TransportWiring
 from services.journey.consume.watchdog import ExitCode, LoopWatch, end_process
+from services.journey.costs.cost_keeper import CostKeeper
 from services.journey.domain.projection import ProjectionPolicy
 from services.journey.failpoints import Failpoints
 from services.journey.metrics import WorkerMetrics
@@ -209,6 +210,7 @@ class Worker:
         owner.start("months", self._keep_months)
         owner.start("policies", self.policies.run)
         owner.start("folding", RollupFolder(self._connections.pool).run)
+        owner.start("costs", self._cost_keeper().run)
         owner.start("stream", self._run_stream)
 
     async def _run_stream(self) -> None:
@@ -336,6 +338,14 @@ class Worker:
             reach=self.timers.reach,
             after_commit=self.relay.kick,
             every_s=self._own.timers_every_s,
+        )
+
+    def _cost_keeper(self) -> CostKeeper:
+        return CostKeeper(
+            pool=self._connections.pool,
+            sample=self._renewer.sample,
+            metrics=self._metrics.costs,
+            asked=self.policies.cache.rules_on,
         )
 
     def _lag_monitor(self) -> LagMonitor:

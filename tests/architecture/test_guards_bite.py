@@ -121,6 +121,12 @@ _SMUGGLED = [
     ),
     ("journey-versions", "services/journey/versions/policy_table.py", "import services.journey.versions.in_force"),
     (
+        "alerts-feedback",
+        "services/alerts/feedback/said_feedback.py",
+        "import services.alerts.feedback.feedback_store",
+    ),
+    ("journey-costs", "services/journey/costs/rule_sample.py", "import services.journey.costs.cost_keeper"),
+    (
         "journey-shadowing",
         "services/journey/shadowing/shadow_versions.py",
         "import services.journey.shadowing.shadow_listing",

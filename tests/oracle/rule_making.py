@@ -44,6 +44,8 @@ def a_rule(random: Random, number: int) -> Json:
         rule["cooldown"] = random.choice(TIMES)
     if random.random() < 0.2:
         rule["cap"] = {"max": random.randint(1, 3), "within": random.choice(TIMES)}
+    elif random.random() < 0.1:
+        rule["cap"] = [{"max": 1, "within": "15m"}, {"max": random.randint(2, 3), "within": "1d"}]
     if random.random() < 0.4:
         levels = random.sample(("basic", "premium"), random.randint(1, 2))
         rule["by_service_level"] = {level: _parameters(random, rule) for level in levels}

@@ -63,13 +63,15 @@ def _restrained(said: Iterable[tuple[Json, Said]]) -> list[Said]:
     for rule, one in said:
         if any(_id(rule, one.anchor) == _id(rule, other.anchor) for other in accepted):
             continue
-        cooldown, cap = rule.get("cooldown"), rule.get("cap")
+        cooldown, said_caps = rule.get("cooldown"), rule.get("cap", [])
         if cooldown and accepted and one.anchor.at - accepted[-1].anchor.at < duration(cooldown):
             continue
-        if cap:
-            recent = [other for other in accepted if 0 <= one.anchor.at - other.anchor.at < duration(cap["within"])]
-            if len(recent) >= cap["max"]:
-                continue
+        if any(
+            len([other for other in accepted if 0 <= one.anchor.at - other.anchor.at < duration(cap["within"])])
+            >= cap["max"]
+            for cap in (said_caps if isinstance(said_caps, list) else [said_caps])
+        ):
+            continue
         accepted.append(one)
     return accepted
 

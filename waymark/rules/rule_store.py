@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
+from services.alerts.feedback import feedback_store
+from services.alerts.feedback.said_feedback import FeedbackCount
 from services.journey.domain.rules.book import Rulebook
 from services.journey.domain.rules.edition import UnknownRule
 from services.journey.rulebook import rules_file, stored_rules
@@ -127,6 +129,17 @@ def listing() -> RulesListing:
         policy_versions.demand_any(PolicyKind.RULES, [])
     assert found is not None  # noqa: S101  `demand_any` has raised
     return found
+
+
+def feedback(rule: str | None = None) -> list[FeedbackCount]:
+    """Return what people said of issues, by rule and version; nothing where alerts has no database here yet."""
+
+    async def count(connection: Connection) -> list[FeedbackCount]:
+        if await connection.fetchval("SELECT to_regclass('alerts.rule_feedback') IS NULL"):
+            return []
+        return await feedback_store.count(connection, rule=rule)
+
+    return policy_versions.run(count)
 
 
 def shipped_differs(version: PolicyVersion) -> RuleChanges:

@@ -11,6 +11,7 @@ from waymark.user_name import user_name
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from services.alerts.feedback.said_feedback import FeedbackCount
     from services.journey.versions.rule_changes import RuleChanges
     from services.journey.versions.rule_listing import RuleListing
     from services.journey.versions.storing import PolicyApplication
@@ -89,20 +90,20 @@ def list_(*, as_json: AsJson = False) -> None:
     from waymark import policy_versions
     from waymark.rules import rule_store, shadow_command
 
-    listing, tried = rule_store.listing(), rule_store.shadow()
+    listing, tried, said = rule_store.listing(), rule_store.shadow(), rule_store.feedback()
     version, rules = listing.version, listing.rules
     shipped = rule_store.shipped_differs(version)
     if as_json:
         print_json(
             {
                 **policy_versions.version_document(version),
-                "rules": [_listed(one) for one in rules],
+                "rules": [_listed(one, said) for one in rules],
                 "shadow": shadow_command.document(tried),
             }
         )
         return
     out.print(policy_versions.headline(version), markup=False, highlight=False)
-    _table(rules)
+    _table(rules, said)
     if tried is not None:
         out.print()
         shadow_command.show(tried)
@@ -273,7 +274,7 @@ def _print_changes(changes: "RuleChanges") -> None:
             out.print(f"  {word}  {rule}", markup=False, highlight=False)
 
 
-def _listed(one: "RuleListing") -> dict[str, Any]:
+def _listed(one: "RuleListing", said: "Sequence[FeedbackCount]") -> dict[str, Any]:
     from waymark import policy_versions
 
     return {
@@ -286,11 +287,23 @@ def _listed(one: "RuleListing") -> dict[str, Any]:
         "in_force_from": policy_versions.time_text(one.since.in_force_from),
         "frictions": one.frictions,
         "customers_without_answer": one.failing,
+        "cost_us": one.cost_us,
+        "feedback": [_counted(each) for each in said if each.rule == one.rule["id"]],
         "title": one.rule["title"],
     }
 
 
-def _table(rules: "Sequence[RuleListing]") -> None:
+def _counted(said: "FeedbackCount") -> dict[str, int]:
+    return {"rule_version": said.rule_version, "useful": said.useful, "noise": said.noise}
+
+
+def _said(rule: dict[str, Any], said: "Sequence[FeedbackCount]") -> str:
+    """Return what was said of a rule as its version is now; a dash where nothing was."""
+    found = next((one for one in said if (one.rule, one.rule_version) == (rule["id"], rule.get("version", 1))), None)
+    return "–" if found is None else f"{found.useful} / {found.noise}"
+
+
+def _table(rules: "Sequence[RuleListing]", said: "Sequence[FeedbackCount]") -> None:
     from rich.table import Table
 
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="bold")
@@ -300,6 +313,8 @@ def _table(rules: "Sequence[RuleListing]") -> None:
         say("severity", "심각도"),
         say("since", "버전"),
         say("frictions", "불편"),
+        say("useful / noise", "유용 / 불필요"),
+        say("µs a touchpoint", "접점당 µs"),
         say("in words", "설명"),
     ):
         table.add_column(column)
@@ -312,6 +327,8 @@ def _table(rules: "Sequence[RuleListing]") -> None:
             one.rule["severity"],
             str(one.since.version),
             f"{one.frictions:,}" + (failing if one.failing else ""),
+            _said(one.rule, said),
+            "–" if one.cost_us is None else f"{one.cost_us:.1f}",
             say(one.rule["title"]["en"], one.rule["title"]["ko"]),
         )
     out.print(table)

@@ -17,7 +17,13 @@ from services.alerts.api import (
     stream_resource,
 )
 from services.alerts.api.access import ApiParts
-from services.alerts.api.loop import digest_resource, impact_resource, improvement_resource, watch_resource
+from services.alerts.api.loop import (
+    digest_resource,
+    feedback_resource,
+    impact_resource,
+    improvement_resource,
+    watch_resource,
+)
 from services.alerts.api.overview import overview_resource
 from services.alerts.api.policy import escalation_resource, policy_resource
 from services.runtime.http.application import build_api
@@ -63,6 +69,7 @@ def build(parts: ApiParts, health: HealthChecks) -> FastAPI:
         policy_resource.router,
         escalation_resource.router,
         watch_resource.router,
+        feedback_resource.router,
         impact_resource.router,
         digest_resource.router,
         improvement_resource.router,

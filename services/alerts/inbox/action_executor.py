@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
+from services.alerts.feedback import feedback_store
 from services.alerts.hold import escalation_store, wait_store
 from services.alerts.inbox.actions import ActionOutcome, ActionVerdict
 from services.alerts.issues import issue_store
@@ -93,7 +94,9 @@ class ActionExecutor:
                 return ActionResult(outcome=verdict.outcome, issue=issue)
             now = self.clock.now()
             plans = await self.writer.write(connection, [verdict.change], now)
-            await self.loop.follow(connection, [plan.change for plan in plans], now)
+            changes = [plan.change for plan in plans]
+            await self.loop.follow(connection, changes, now)
+            await feedback_store.follow_outcomes(connection, changes, now)
         self.writer.count(plans)
         after = plans[0].change.after
         if issue.acknowledged_at is None and after.acknowledged_at is not None:

@@ -4,11 +4,15 @@ SQL is left to `upkeep_store`, and the decisions to `inbox` and `notify`.
 """
 
 import asyncio
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from services.alerts.deliver import delivery_store
 from services.alerts.digest.digest_sender import DigestSender
+from services.alerts.feedback import feedback_store
+from services.alerts.feedback.said_feedback import FeedbackCount, IssueFeedback
 from services.alerts.hold.waits import WaitKind
 from services.alerts.inbox.action_executor import ActionExecutor
 from services.alerts.inbox.actions import end_snooze, notify_again, verdict_of
@@ -149,6 +153,7 @@ class UpkeepLoop:
             now = self.clock.now()
             figures = await store.figures(connection, now)
             watches = await watches_by_state(connection, now - WATCHES_COUNTED)
+            feedback = await feedback_store.count(connection, since=now - WATCHES_COUNTED)
             held = await store.held_figures(connection, now)
             report = report_reachability(await reachability_store.load_survey(connection), now=now)
         for severity in AlertSeverity:
@@ -164,9 +169,20 @@ class UpkeepLoop:
                 self.watches.watches.labels(outcome, became).set(watches.get((outcome, became), 0))
         self.metrics.oldest_due.set(_timestamp(figures.oldest_due))
         self.metrics.unpublished.set(figures.unpublished)
+        self._set_feedback(feedback)
         self._set_held(held)
         self._set_reachability(report)
         self.reachability.looked.set(now.timestamp())
+
+    def _set_feedback(self, counts: Sequence[FeedbackCount]) -> None:
+        """Set the gauges of what people said, over all versions of each rule."""
+        said = Counter[tuple[str, IssueFeedback]]()
+        for one in counts:
+            said[one.rule, IssueFeedback.USEFUL] += one.useful
+            said[one.rule, IssueFeedback.NOISE] += one.noise
+        self.watches.feedback.clear()
+        for (rule, feedback), issues in said.items():
+            self.watches.feedback.labels(rule, feedback).set(issues)
 
     def _set_held(self, held: store.HeldFigures) -> None:
         """Set the gauges of what is held."""

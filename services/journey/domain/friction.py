@@ -5,7 +5,7 @@ a revision; its members are those of friction v1. How a finding becomes a fricti
 `services.journey.domain.comparison.revision`.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 from hashlib import blake2b
 
@@ -81,9 +81,12 @@ class FrictionClosing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=T
 
 
 class FrictionAdvice(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """What a rule says about its frictions beside their texts: what to do, what settles them, what they imply."""
+    """What a rule says about its frictions beside their texts: what to do, what settles them, what they imply, and how
+    long there is any use in telling of one; None for as long as the worker is told to.
+    """
 
     playbook: BilingualText | None = None
+    expires_after: timedelta | None = None
     implies: tuple[str, ...] = ()
     closes_when: tuple[FrictionClosing, ...] = ()
 

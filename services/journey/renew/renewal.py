@@ -13,6 +13,7 @@ from uuid import UUID
 
 import msgspec
 
+from services.journey.costs.rule_sample import RuleSample
 from services.journey.domain.comparison.aftermath import placed, stored_after
 from services.journey.domain.comparison.changes import ComparisonContext, StoredCustomer, diff
 from services.journey.domain.comparison.memory import history_bytes
@@ -75,7 +76,7 @@ _NOTHING = _Kept(histories={}, journeys={}, frictions={}, timers={}, passages={}
 class CustomerRenewer:
     """Renews customers. `history` is the number of latest touchpoints that are looked at.
 
-    After the commit, hand what is to be remembered (`WriteCounts.kept`) to `kept`.
+    After the commit, hand what is to be remembered (`WriteCounts.kept`) to `kept`. `sample` learns what rules cost.
     """
 
     policies: PolicySource
@@ -85,6 +86,7 @@ class CustomerRenewer:
     history: int
     writer: CustomerWriter
     kept: KeptCustomers
+    sample: RuleSample
 
     async def renew(
         self,
@@ -126,7 +128,8 @@ class CustomerRenewer:
                 turn_ends = loop.time() + TURN_S
             recorded, stored = self._combine(customer, updates[customer], kept)
             segmented = self._segmented(recorded, stored, kept.remembered.get(customer))
-            projection = project_segmented(segmented, rules, defined, shadow)
+            asked = self.sample.of(rules, len(updates[customer].fresh))
+            projection = project_segmented(segmented, asked, defined, shadow)
             changes = diff(projection, stored, rules, self._context(customer, held.now), shadow)
             comparisons.append(CustomerComparison(customer, updates[customer], segmented, projection, stored, changes))
         return comparisons

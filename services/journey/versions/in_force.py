@@ -152,6 +152,11 @@ class PolicyCache:
         kinds = (self._rules, self._journeys, self._identity, self._shadow)
         return [one.state for one in kinds if one.state is not None]
 
+    def rules_on(self) -> list[str]:
+        """Return the ids of the rules that are on in the latest version read."""
+        book = self._rules.book
+        return [] if book is None else [rule.id for rule in book.rules if rule.enabled]
+
     async def hold(self, connection: Connection) -> HeldPolicies:
         """Return the policies of this transaction.
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from services.journey.costs import cost_rows
 from services.journey.store import frictions
 from services.journey.versions import policy_table, rule_changes
 from services.journey.versions.policy_table import PolicyKind, PolicyVersion
@@ -14,13 +15,15 @@ from services.runtime.postgres.pools import Connection
 class RuleListing:
     """A rule of a version: since which version it says what it says there, and how many of its frictions stand today.
 
-    `failing` is the number of customers for whom it raised and has not answered since.
+    `failing` is the number of customers for whom it raised and has not answered since. `cost_us` are the microseconds
+    that it took for a touchpoint in the last seven days, as it says what it says now; None where nothing was measured.
     """
 
     rule: dict[str, Any]
     since: PolicyVersion
     frictions: int
     failing: int
+    cost_us: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,14 +44,17 @@ async def read(connection: Connection, number: int | None = None) -> RulesListin
     standing = await frictions.standing(connection)
     failing = await frictions.failing_rules(connection)
     documents = [rule_changes.rules_in(one.document) for one in stored]
+    since = {id_: stored[_since(documents, id_)] for id_ in documents[-1]}
+    costs = await cost_rows.each(connection, {id_: version.in_force_from for id_, version in since.items()})
     return RulesListing(
         version=stored[-1],
         rules=[
             RuleListing(
                 rule=rule,
-                since=stored[_since(documents, id_)],
+                since=since[id_],
                 frictions=standing.get(id_, 0),
                 failing=failing.get(id_, 0),
+                cost_us=round(1e6 * costs[id_], 2) if id_ in costs else None,
             )
             for id_, rule in documents[-1].items()
         ],

@@ -111,6 +111,10 @@ class RuleSummaryView(FrozenView):
     in_force_from: Instant = Field(description="When that version came into force.")
     frictions: int = Field(description="How many of its frictions stand today.")
     customers_without_answer: int = Field(description="Customers for whom it raised; 0 is well.")
+    cost_us: float | None = Field(
+        description="Microseconds it took for a touchpoint in the last seven days, on a sample of one customer in "
+        "16; null where nothing was measured since it says what it says."
+    )
 
     @classmethod
     def of(cls, listed: RuleListing) -> Self:
@@ -127,6 +131,7 @@ class RuleSummaryView(FrozenView):
             in_force_from=listed.since.in_force_from,
             frictions=listed.frictions,
             customers_without_answer=listed.failing,
+            cost_us=listed.cost_us,
         )
 
 

@@ -12,6 +12,7 @@ import msgspec
 
 from services.journey.domain.friction import (
     Friction,
+    FrictionAdvice,
     FrictionState,
     RuleFinding,
     StoredFriction,
@@ -142,7 +143,7 @@ class _Revising:
             touchpoints=tuple(TouchpointRef(source=source, id=id_) for source, id_ in finding.touchpoints),
             evidence=finding.evidence,
             timeline=finding.timeline,
-            quiet=self._is_quiet(finding) if kept is None else kept.quiet,
+            quiet=self._is_quiet(finding, advice) if kept is None else kept.quiet,
             title=title,
             explanation=explanation,
             queue=finding.at.queue,
@@ -169,9 +170,10 @@ class _Revising:
     def _previous(self, kept: StoredFriction) -> CustomerId | None:
         return kept.customer_id if kept.customer_id != self._at.customer_id else None
 
-    def _is_quiet(self, finding: RuleFinding) -> bool:
+    def _is_quiet(self, finding: RuleFinding, advice: FrictionAdvice) -> bool:
+        own = advice.expires_after
         age_s = (self._at.now - finding.stale_from).total_seconds()
-        return finding.at.replay or age_s > self._at.stale_after_s
+        return finding.at.replay or age_s > (self._at.stale_after_s if own is None else own.total_seconds())
 
     def _rests_on_older(self, kept: StoredFriction) -> bool:
         """Return whether the friction rests on touchpoints before those looked at, so that it cannot be judged."""

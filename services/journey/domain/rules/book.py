@@ -1,8 +1,9 @@
 """The rulebook: prepares rules and evaluates them one by one, each in isolation."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from copy import copy
 from itertools import zip_longest
-from typing import Self, cast
+from typing import Protocol, Self, cast
 
 import msgspec
 
@@ -67,6 +68,24 @@ class GivenAnswers(msgspec.Struct, frozen=True):
     by_rule: dict[RuleGroup, RuleEvaluation]
 
 
+class AnswerKey:
+    """What the answers of a rulebook are kept under; they are gone when it is."""
+
+    __slots__ = ("__weakref__",)
+
+
+class RuleMeter(Protocol):
+    """Learns what each rule costs. The clock is its own: the domain has none."""
+
+    def begin(self) -> None:
+        """Note that the first rule is asked now."""
+        ...
+
+    def spent(self, rule: str) -> None:
+        """Note that the rule `rule` has been asked, and the next one is asked now."""
+        ...
+
+
 class Rulebook:
     """The rules of every version. It is built once and shared, because it holds no state of any customer: only which
     rules are concerned by which kinds of touchpoints.
@@ -102,6 +121,8 @@ class Rulebook:
                     wordings.append(edition)
                 if isinstance(rule, UnknownRule) or rule.enabled:
                     edition.add_period(version.in_force_from, None if following is None else following.in_force_from)
+        self._known_as = AnswerKey()  # with or without a meter, what was answered is the same
+        self._meter: RuleMeter | None = None
         latest = versions[-1].rules
         self.rules: tuple[AnyRule, ...] = tuple(rule for rule in latest if not isinstance(rule, UnknownRule))
         self.unknown: tuple[UnknownRule, ...] = tuple(rule for rule in latest if isinstance(rule, UnknownRule))
@@ -112,6 +133,12 @@ class Rulebook:
         in_force = [edition for editions in asked for edition in editions]
         self._is_constant = all(edition.is_always_in_force for edition in in_force)
         self._asks_for_level = any(mentions_field(edition.rule, "service_level") for edition in in_force)
+
+    def metered(self, meter: RuleMeter) -> Self:
+        """Return these rules, with a meter that is told when each of them has been asked."""
+        book = copy(self)
+        book._meter = meter
+        return book
 
     def evaluate(self, history: CustomerHistory) -> RuleEvaluation:
         """Evaluate every rule over `history`; a rule that raises is reported and does not affect the others.
@@ -128,12 +155,12 @@ class Rulebook:
             if said is None or came is None or said.failures or group.is_reached(came):
                 said = known[group] = self._ask(group, history, span)
             evaluation.add(said)
-        history.answers[self] = GivenAnswers(len(history.units), history.fired, history.efforts, known)
+        history.answers[self._known_as] = GivenAnswers(len(history.units), history.fired, history.efforts, known)
         return evaluation
 
     def _answers_so_far(self, history: CustomerHistory) -> tuple[dict[RuleGroup, RuleEvaluation], HistoryGrowth | None]:
         """Return what each rule found when it was asked last, and what came since; None if all is to be asked again."""
-        given = cast("GivenAnswers | None", history.answers.get(self))
+        given = cast("GivenAnswers | None", history.answers.get(self._known_as))
         if given is None or given.fired != history.fired:
             return {}, None
         units = history.units[given.length :]
@@ -161,7 +188,11 @@ class Rulebook:
             said.failures.append(failure)
         return said
 
-    def _concerned(self, history: CustomerHistory) -> Sequence[RuleGroup]:
+    def _concerned(self, history: CustomerHistory) -> Iterable[RuleGroup]:
+        plan = self._plan(history)
+        return plan if self._meter is None else _measured(plan, self._meter)
+
+    def _plan(self, history: CustomerHistory) -> Sequence[RuleGroup]:
         """Return the rules whose input is in `history`: the others find nothing, and are not asked."""
         if not self._asked:
             return ()
@@ -207,6 +238,13 @@ MOST_PLANS = 10_000
 _InputsThere = tuple[frozenset[str], frozenset[str]]
 
 _CONTENT = msgspec.json.Encoder(order="deterministic")
+
+
+def _measured(plan: Sequence[RuleGroup], meter: RuleMeter) -> Iterator[RuleGroup]:
+    meter.begin()
+    for group in plan:
+        yield group
+        meter.spent(group.editions[0].rule.id)
 
 
 def _append_span(history: CustomerHistory) -> AppendSpan | None:

@@ -101,6 +101,7 @@ _WORDS_ONLY: dict[str, Any] = {
     "closes_when": (),
     "cooldown": None,
     "cap": None,
+    "expires_after": None,
     "enabled": True,
 }
 """Members that say nothing about what a rule finds."""

@@ -17,7 +17,7 @@ from services.journey.domain.friction import (
 from services.journey.domain.history import CustomerHistory
 from services.journey.domain.names import FrictionId, friction_id
 from services.journey.domain.rules.evaluator import FindingCandidate, level_of
-from services.journey.domain.rules.rule import RuleScope
+from services.journey.domain.rules.rule import FrictionCap, RuleScope, caps_of
 from services.journey.domain.rules.shapes.registry import AnyRule
 from services.journey.domain.touchpoint import Touchpoint
 
@@ -64,13 +64,16 @@ def apply_cooldown_and_cap(judged: Iterable[JudgedCandidate]) -> Sequence[Judged
             continue
         if rule.cooldown is not None and accepted and time - accepted[-1].candidate.anchor.time < rule.cooldown:
             continue
-        if rule.cap is not None:
-            recent = sum(time - earlier.candidate.anchor.time < rule.cap.within for earlier in accepted)
-            if recent >= rule.cap.max:
-                continue
+        if any(_is_full(cap, time, accepted) for cap in caps_of(rule.cap)):
+            continue
         accepted.append(one)
         said.add(id_)
     return accepted
+
+
+def _is_full(cap: FrictionCap, time: datetime, accepted: Sequence[JudgedCandidate]) -> bool:
+    """Return whether a cap leaves no place at `time`, after what was accepted."""
+    return sum(time - earlier.candidate.anchor.time < cap.within for earlier in accepted) >= cap.max
 
 
 def build_finding(judged: JudgedCandidate, history: CustomerHistory) -> RuleFinding:

@@ -56,6 +56,13 @@ class FrictionCap(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     within: timedelta
 
 
+def caps_of(cap: FrictionCap | tuple[FrictionCap, ...] | None) -> tuple[FrictionCap, ...]:
+    """Return the caps that a member `cap` gives: one, several that must all hold, or none."""
+    if cap is None:
+        return ()
+    return (cap,) if isinstance(cap, FrictionCap) else cap
+
+
 class LevelParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is another number or another time for customers of one service level; what is left out is the rule's."""
 
@@ -64,7 +71,7 @@ class LevelParameters(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
     within_by_channel: dict[str, timedelta] | None = None
     grace: timedelta | None = None
     cooldown: timedelta | None = None
-    cap: FrictionCap | None = None
+    cap: FrictionCap | tuple[FrictionCap, ...] | None = None
 
 
 class ClosingCondition(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -80,7 +87,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """One reason to call something friction: the members that all shapes share.
 
     Raise `version` when you change the meaning. For `cooldown` after a friction of the rule, the customer gets no other
-    one. `severity_by_service_level` overrides `severity`, `by_service_level` any number or time of the rule. What
+    one. One that is found later than `expires_after` after it could first be known is told to nobody.
+    `severity_by_service_level` overrides `severity`, `by_service_level` any number or time of the rule. What
     `closes_when` names settles a friction when it comes after the anchor. Rules that it `implies` have nothing to add
     on an issue where it has found something.
     """
@@ -94,7 +102,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     severity_by_service_level: dict[str, FrictionSeverity] = {}
     by_service_level: dict[str, LevelParameters] = {}
     cooldown: timedelta | None = None
-    cap: FrictionCap | None = None
+    cap: FrictionCap | tuple[FrictionCap, ...] | None = None
+    expires_after: timedelta | None = None
     closes_when: tuple[ClosingCondition, ...] = ()
     implies: tuple[str, ...] = ()
     playbook: BilingualText | None = None
@@ -112,6 +121,7 @@ def advice_of(rule: Rule) -> FrictionAdvice:
     """Return what a rule says about its frictions beside their texts, in the form in which they carry it."""
     return FrictionAdvice(
         playbook=rule.playbook,
+        expires_after=rule.expires_after,
         implies=rule.implies,
         closes_when=tuple(
             FrictionClosing(

@@ -6,12 +6,13 @@ What only one shape has is left to that shape, in its own words of `demand` and 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from difflib import get_close_matches
+from itertools import pairwise
 from typing import TypeVar
 
 import msgspec
 
 from services.journey.domain.rules.matching import InvalidRuleError
-from services.journey.domain.rules.rule import LevelParameters, Rule
+from services.journey.domain.rules.rule import LevelParameters, Rule, caps_of
 
 Shaped = TypeVar("Shaped", bound=Rule)
 
@@ -29,9 +30,13 @@ CHANNELS = frozenset(
 def check_shared(rule: Rule) -> None:
     """Raise `InvalidRuleError` if the members that all shapes share do not fit together."""
     positive("cooldown", rule.cooldown)
-    if rule.cap is not None:
-        positive("cap.within", rule.cap.within)
-        demand(rule.cap.max >= 1, "cap.max is at least 1")
+    positive("expires_after", rule.expires_after)
+    caps = caps_of(rule.cap)
+    for cap in caps:
+        positive("cap.within", cap.within)
+        demand(cap.max >= 1, "cap.max is at least 1")
+    for first, second in pairwise(sorted(caps, key=lambda cap: cap.within)):
+        demand(first.max < second.max, "cap: a longer time has a larger max; otherwise the shorter one says nothing")
     for closing in rule.closes_when:
         check_channels("closes_when", (closing.channel,) if isinstance(closing.channel, str) else closing.channel)
 

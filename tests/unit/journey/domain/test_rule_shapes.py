@@ -101,6 +101,28 @@ def test_a_cap_counts_what_was_let_through() -> None:
     assert finds(history, **ERRORS, cap={"max": 2, "within": "24h"}) == ["e1", "e2", "e5"]
 
 
+def test_of_several_caps_each_must_leave_a_place() -> None:
+    history = errors(0, 1, 2, 62, 63, 130, 24 * HOURS + 70, 24 * HOURS + 140)
+    hourly, daily = {"max": 1, "within": "1h"}, {"max": 2, "within": "24h"}
+    assert finds(history, **ERRORS, cap=hourly) == ["e1", "e3", "e5", "e6", "e7"]
+    assert finds(history, **ERRORS, cap=daily) == ["e1", "e2", "e6", "e7"]
+    assert finds(history, **ERRORS, cap=[hourly, daily]) == ["e1", "e3", "e6", "e7"]
+    assert finds(history, **ERRORS, cap=[daily, hourly]) == ["e1", "e3", "e6", "e7"]
+
+
+def test_a_late_touchpoint_takes_its_place_under_every_cap() -> None:
+    hourly, daily = {"max": 1, "within": "1h"}, {"max": 2, "within": "24h"}
+    assert finds(errors(0, 61, 200, 300), **ERRORS, cap=[hourly, daily]) == ["e1", "e2"]
+    late = [*errors(0, 61, 200, 300), seen("late", 30, "error_shown")]
+    assert finds(late, **ERRORS, cap=[hourly, daily]) == ["late", "e2"]  # e1 is taken back, within the hour of it
+
+
+@pytest.mark.parametrize("most", [2, 3])
+def test_a_cap_that_says_nothing_beside_another_is_refused(most: int) -> None:
+    with pytest.raises(RulesRefusedError, match="a longer time has a larger max"):
+        a_rule(**ERRORS, cap=[{"max": 2, "within": "1d"}, {"max": most, "within": "1h"}])
+
+
 @pytest.mark.parametrize(
     ("limit", "expected"),
     [({"cap": {"max": 2, "within": "24h"}}, ["e1", "f1"]), ({"cooldown": "20m"}, ["e1", "f1"])],
