@@ -36,6 +36,8 @@ _READ = {
         "/v1/issues/attainment",
         "/v1/issues/{issue}",
         "/v1/issues/{issue}/explain",
+        "/v1/issues/{issue}/feedback",
+        "/v1/feedback",
         "/v1/outbreaks",
         "/v1/hearing",
         "/v1/endpoints",
@@ -76,7 +78,7 @@ _DONE = {
     ApiName.ALERTS: (
         *(
             f"/v1/issues/{{issue}}/{action}"
-            for action in ("acknowledge", "assign", "resolve", "reopen", "snooze", "note", "outcome")
+            for action in ("acknowledge", "assign", "resolve", "reopen", "snooze", "note", "outcome", "feedback")
         ),
         "/v1/improvements",
         "/v1/improvements/{improvement}/decide",

@@ -234,6 +234,26 @@ def test_a_link_of_a_message_opens_its_issue(desk: Opening, stack: WaymarkUp) ->
     assert one.page.url == f"{one.url}/issues/{issue}"
 
 
+def test_whether_an_issue_was_of_use_is_said_kept_and_counted(desk: Opening, stack: WaymarkUp) -> None:
+    issue = ask(stack.ready(), "/v1/issues?state=unresolved&outbreaks=false&limit=1")["issues"][0]
+    path = f"/v1/issues/{issue['id']}/feedback"
+    one = desk()
+    one.sign_in(path=f"/issues/{issue['id']}")
+    one.page.get_by_role("button", name="불필요한 알림").click()
+    pressed = '.panel [aria-labelledby="of-use"] [aria-pressed="true"]'
+    one.page.wait_for_selector(pressed)
+    assert ask(stack.ready(), path)["feedback"] == "noise"
+    one.page.get_by_role("button", name="유용함").click()
+    one.until(f"document.querySelector('{pressed}').textContent === '유용함'")
+    assert one.violations() == []
+    assert ask(stack.ready(), path)["feedback"] == "useful"
+    said = ask(stack.ready(), f"/v1/feedback?rule={issue['rules'][0]}")["counts"]
+    assert sum(each["useful"] for each in said) >= 1
+    one.page.goto(f"{one.url}/rules?q={issue['rules'][0]}")
+    one.page.wait_for_selector("tbody tr")
+    one.until(f"document.querySelector('tbody').innerText.includes('{said[-1]['useful']} · {said[-1]['noise']}')")
+
+
 @pytest.mark.parametrize("language", ["ko-KR", "en-US"])
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_everybody_can_read_and_reach_everything(desk: Opening, language: str, dark: bool) -> None:

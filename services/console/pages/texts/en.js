@@ -83,7 +83,7 @@ export default {
   },
   rules: {
     title: "Rules", version: (n, who, when) => `Version ${n}, put in force by ${who}, ${when}.`, shown: "Which rules", inForce: "In force", all: "All", search: "Search rules", off: "off", says: "Says",
-    column: { rule: "Rule", severity: "Severity", found: "Frictions", unanswered: "Could not be judged", since: "Unchanged since" }, sinceVersion: (n) => `version ${n}`, definition: "Definition",
+    column: { rule: "Rule", severity: "Severity", found: "Frictions", unanswered: "Could not be judged", useful: "Useful · noise", cost: "µs a touchpoint", since: "Unchanged since" }, sinceVersion: (n) => `version ${n}`, definition: "Definition",
     history: "History", versionOf: (n) => `Version ${n}`, change: { new: "New:", gone: "Gone:", on: "Switched on:", off: "Switched off:", changed: "Changed:" },
   },
   inbox: {
@@ -114,6 +114,7 @@ export default {
     resolveTitle: "Resolve this issue", snoozeTitle: "Be quiet about this issue", noteTitle: "Write a note",
     quarter: "15 minutes", hour: "1 hour", morning: "Until tomorrow, 9:00",
     points: (n) => (n > 0 ? `+${n}` : `−${-n}`), us: "Waymark",
+    ofUse: "Was it of use to be told?", useful: "Useful", noise: "Noise", implied: "Resolved as a false alarm: counts as noise.",
   },
   done: {
     taken: "Taken. It is yours.", released: "Released.", resolving: (n) => `${n === 1 ? "Resolved." : `${n} resolved.`} Others see it in 10 seconds.`, takenAll: (n) => `${some(n, "issue is", "issues are")} yours.`, undone: "Undone. Nothing was sent.",

@@ -81,7 +81,7 @@ export default {
   },
   rules: {
     title: "규칙", version: (n, who, when) => `버전 ${n}, ${who} 적용, ${when}.`, shown: "규칙 범위", inForce: "사용 중", all: "전체", search: "규칙 검색", off: "꺼짐", says: "설명",
-    column: { rule: "규칙", severity: "심각도", found: "찾은 불편", unanswered: "판단하지 못한 고객", since: "마지막 변경" }, sinceVersion: (n) => `버전 ${n}`, definition: "정의",
+    column: { rule: "규칙", severity: "심각도", found: "찾은 불편", unanswered: "판단하지 못한 고객", useful: "유용 · 불필요", cost: "접점당 시간(백만분의 1초)", since: "마지막 변경" }, sinceVersion: (n) => `버전 ${n}`, definition: "정의",
     history: "변경 이력", versionOf: (n) => `버전 ${n}`, change: { new: "추가:", gone: "삭제:", on: "켬:", off: "끔:", changed: "변경:" },
   },
   inbox: {
@@ -112,6 +112,7 @@ export default {
     resolveTitle: "이슈 해결", snoozeTitle: "이슈 보류", noteTitle: "메모 남기기",
     quarter: "15분", hour: "1시간", morning: "내일 오전 9시까지",
     points: (n) => (n > 0 ? `+${n}` : `−${-n}`), us: "웨이마크",
+    ofUse: "이 알림이 도움이 되었나요?", useful: "유용함", noise: "불필요한 알림", implied: "‘잘못된 알림’으로 해결되어 불필요로 셉니다.",
   },
   done: {
     taken: "내 담당으로 정했습니다.", released: "담당을 해제했습니다.", resolving: (n) => `${n === 1 ? "" : `${n}건을 `}해결했습니다. 10초 뒤 다른 담당자에게도 보입니다.`, takenAll: (n) => `${n}건을 내 담당으로 정했습니다.`, undone: "되돌렸습니다. 아무것도 보내지 않았습니다.",

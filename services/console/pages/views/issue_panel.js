@@ -7,6 +7,7 @@ import { href } from "../router.js";
 import { call, may, session } from "../session.js";
 import { clock, moment } from "../times.js";
 import { count, language, texts, told, word } from "../words.js";
+import { IssueFeedback } from "./issue_feedback.js";
 import { deadline, holder, shortName } from "./issue_row.js";
 
 export function IssuePanel({ id, newest, onClose, onDialog, onTake, onRelease }) {
@@ -33,6 +34,7 @@ export function IssuePanel({ id, newest, onClose, onDialog, onTake, onRelease })
       ${issue.why && html`<section><h2>${t.issue.why}</h2><p>${told(issue.why)}</p></section>`}
       <${Story} issue=${issue} />
       <${Factors} priority=${issue.priority} />
+      <${IssueFeedback} key=${issue.id} id=${issue.id} version=${issue.version} />
       ${detail && html`<${Evidence} detail=${detail} /><${Told} detail=${detail} /><${History} detail=${detail} />`}`}
   </aside>`;
 }

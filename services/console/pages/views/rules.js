@@ -10,6 +10,7 @@ export function Rules() {
   const t = texts.value.rules;
   const { found, problem } = useReading("api/journey/v1/rules");
   const history = useReading("api/journey/v1/rules/history");
+  const said = useReading("api/alerts/v1/feedback").found?.counts ?? [];
   const { query } = place.value;
   const onlyOn = query.get("on") !== "all";
   const typed = query.get("q") ?? "";
@@ -29,13 +30,13 @@ export function Rules() {
         <input type="search" aria-label=${t.search} placeholder=${t.search} value=${typed} maxlength="100" onInput=${(event) => change({ q: event.target.value })} />
       </div>
       <div class="sheet table-box" tabindex="0" role="region" aria-label=${t.title}><table>
-        <thead><tr>${["rule", "severity", "found", "unanswered", "since"].map((name) => html`<th key=${name} scope="col" class=${name === "found" || name === "unanswered" ? "number" : ""}>${t.column[name]}</th>`)}</tr></thead>
-        <tbody>${rules.map((one) => html`<${Rule} key=${one.id} one=${one} most=${most} />`)}</tbody></table></div>`}
+        <thead><tr>${["rule", "severity", "found", "unanswered", "useful", "cost", "since"].map((name) => html`<th key=${name} scope="col" class=${["found", "unanswered", "useful", "cost"].includes(name) ? "number" : ""}>${t.column[name]}</th>`)}</tr></thead>
+        <tbody>${rules.map((one) => html`<${Rule} key=${one.id} one=${one} most=${most} said=${said.find((each) => each.rule === one.id && each.rule_version === one.rule_version)} />`)}</tbody></table></div>`}
     ${history.found && html`<h2>${t.history}</h2><ol class="history">${[...history.found.versions].sort((a, b) => b.version - a.version).map((one) => html`<${Version} key=${one.version} one=${one} titles=${found} />`)}</ol>`}
   </main>`;
 }
 
-function Rule({ one, most }) {
+function Rule({ one, most, said }) {
   const t = texts.value.rules;
   const [open, setOpen] = useState(false);
   return html`<tr>
@@ -45,9 +46,11 @@ function Rule({ one, most }) {
       <td class="number"><a href=${`${href("/")}?rule=${encodeURIComponent(one.id)}`} data-inside>${count(one.frictions)}</a>
         <span class="measure" aria-hidden="true"><span style=${{ width: `${(100 * one.frictions) / most}%` }}></span></span></td>
       <td class="number">${one.customers_without_answer ? html`<b class="due" data-late="true">${count(one.customers_without_answer)}</b>` : count(0)}</td>
+      <td class="number">${said ? `${count(said.useful)} · ${count(said.noise)}` : "–"}</td>
+      <td class="number">${one.cost_us?.toFixed(1) ?? "–"}</td>
       <td>${t.sinceVersion(one.since_version)}</td>
     </tr>
-    ${open && html`<tr class="detail"><td colspan="5"><${Whole} id=${one.id} /></td></tr>`}`;
+    ${open && html`<tr class="detail"><td colspan="7"><${Whole} id=${one.id} /></td></tr>`}`;
 }
 
 function Whole({ id }) {
