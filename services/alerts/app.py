@@ -53,6 +53,7 @@ from services.alerts.upkeep.group_flush import GroupFlusher
 from services.alerts.upkeep.upkeep_loop import UpkeepLoop
 from services.alerts.upkeep.wait_loop import WaitLoop
 from services.alerts.wakeups import Wakeups
+from services.runtime.addresses import value_forms
 from services.runtime.clock import Clock, SystemClock, new_id
 from services.runtime.credentials.api_keys import KeyRing, StoredKey
 from services.runtime.credentials.sealing import SecretSealer
@@ -346,6 +347,7 @@ class AlertsProcess:
             pool=self._pool,
             clock=self._clock,
             keys=KeyRing(load, self._clock, outages=pools.TRANSIENT, fresh_s=self._settings.alerts.keys_refresh_s),
+            keys_for_people=frozenset(value_forms.words(self._settings.alerts.keys_for_people)),
             executor=self.executor,
             administration=Administration(
                 pool=self._pool,

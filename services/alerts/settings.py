@@ -34,6 +34,11 @@ class AlertsSettings(Settings):
         description="Address of this API as people's browsers reach it; messages then hold a signed link to take an "
         "issue. Needs a master key.",
     )
+    keys_for_people: value_forms.KeyIds = Field(
+        "",
+        description="Ids (the third part of `wm_agent_…`) of the console's own keys, comma separated: with these alone "
+        "a request may say which person acts.",
+    )
     group: value_forms.Name = Field(
         "waymark-alerts", description="Kafka consumer group; it distributes partitions, not offsets."
     )

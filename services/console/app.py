@@ -2,16 +2,17 @@
 
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from importlib.metadata import version
 
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
 from services.console.forwarded import ApiName
-from services.console.http import forwarding, page_files, session_resource
+from services.console.http import forwarding, page_files, provider_return, session_resource
 from services.console.http.access import ConsoleParts
 from services.console.http.forwarding import StreamDesk
+from services.console.identity_provider import IdentityProvider
 from services.console.metrics import ConsoleMetrics
 from services.console.sessions import SessionSealer
 from services.console.settings import ConsoleProcessSettings, ConsoleSettings
@@ -48,11 +49,14 @@ def build(settings: ConsoleSettings, clock: Clock, registry: CollectorRegistry) 
         upstream=upstream,
         metrics=metrics,
         clock=clock,
+        provider=IdentityProvider(settings, clock) if settings.oidc_issuer else None,
     )
     app.state.health = health
     app.state.upstream = upstream
+    app.state.provider = app.state.parts.provider or nullcontext()
     app.state.desk = StreamDesk(settings.stream_clients)
     app.include_router(session_resource.router)
+    app.router.routes.extend(provider_return.routes())
     app.router.routes.extend(forwarding.routes(app.state.desk))
     app.router.routes.extend(page_files.routes())
     return app
@@ -82,6 +86,7 @@ async def running(settings: ConsoleProcessSettings) -> AsyncIterator[int]:
     app = build(console, SystemClock(), CollectorRegistry())
     async with (
         app.state.upstream,
+        app.state.provider,
         serving(app, console.host, console.port, drain_s=console.drain_s, prefix=console.path_prefix) as port,
     ):
         _log.info("console serves", host=console.host, port=port)

@@ -4,9 +4,11 @@ The pages need these, and no more. Keys, endpoints and their secrets are adminis
 endpoints to who may see them, and sends a test.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+
+from services.console.roles import Right
 
 
 class ApiName(StrEnum):
@@ -92,6 +94,53 @@ _DONE = {
         "/v1/identity/unmerge",
     ),
 }
+
+
+_RIGHTS: Mapping[ApiName, Mapping[tuple[str, str], Right]] = {
+    ApiName.ALERTS: {
+        ("GET", "/"): Right.LOOK,
+        ("GET", "/v1/hearing"): Right.HEALTH,
+        ("GET", "/v1/endpoints"): Right.OPERATE,
+        ("GET", "/v1/silences"): Right.HEALTH,
+        ("GET", "/v1/impact"): Right.ANALYSE,
+        ("GET", "/v1/improvements"): Right.ANALYSE,
+        ("GET", "/v1/recontacts"): Right.ANALYSE,
+        ("GET", "/v1/watches"): Right.ANALYSE,
+        ("POST", "/v1/issues"): Right.ACT,
+        ("POST", "/v1/improvements"): Right.PROPOSE,
+        ("POST", "/v1/improvements/{improvement}/decide"): Right.DECIDE,
+        ("POST", "/v1/endpoints"): Right.OPERATE,
+    },
+    ApiName.JOURNEY: {
+        ("GET", "/"): Right.LOOK,
+        ("GET", "/v1/paths"): Right.ANALYSE,
+        ("GET", "/v1/segments"): Right.ANALYSE,
+        ("GET", "/v1/funnels"): Right.ANALYSE,
+        ("GET", "/v1/pipeline"): Right.HEALTH,
+        ("GET", "/v1/rules"): Right.ANALYSE,
+        ("POST", "/v1/rules"): Right.RULE,
+        ("POST", "/v1/identity"): Right.MERGE,
+    },
+    ApiName.INGEST: {("GET", "/"): Right.INSPECT, ("GET", "/readyz"): Right.HEALTH},
+}
+"""The right that a method of a path needs, by the longest beginning; a route that none fits is refused at the start."""
+
+
+def right_for(route: ForwardedRoute) -> Right:
+    """Return the right that a request by this route needs.
+
+    Raises:
+        LookupError: nobody said which.
+    """
+    fitting = [
+        (len(start), right)
+        for (method, start), right in _RIGHTS[route.api].items()
+        if method == route.method and f"{route.path}/".startswith(start.rstrip("/") + "/")
+    ]
+    if not fitting:
+        msg = f"no right is named for {route.method} {route.api}{route.path}"
+        raise LookupError(msg)
+    return max(fitting)[1]
 
 
 def forwarded_routes() -> Iterator[ForwardedRoute]:

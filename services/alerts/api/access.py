@@ -3,7 +3,7 @@
 A key is accepted only in the Authorization header: in an address it would appear in logs and histories.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
@@ -21,6 +21,7 @@ from services.alerts.live.live_stream import LiveStream
 from services.alerts.replies.reply_executor import ReplyExecutor
 from services.runtime.clock import Clock
 from services.runtime.credentials.api_keys import KeyKind, KeyRing, KeyVerdict
+from services.runtime.credentials.persons import acting_name
 from services.runtime.http.problems import PROBLEM_SCHEMA, PROBLEM_TYPE, Problem
 from services.runtime.postgres.pools import Pool
 
@@ -32,6 +33,7 @@ class ApiParts:
     pool: Pool
     clock: Clock
     keys: KeyRing
+    keys_for_people: Collection[str]
     executor: ActionExecutor
     administration: Administration
     policy: PolicyAdministration
@@ -44,7 +46,7 @@ class ApiParts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Caller:
-    """The owner of the key of a request; the label is the actor in the audit."""
+    """Who asks: the owner of the key, or the person whom the console signed in; the label is the actor in the audit."""
 
     label: str
     kind: KeyKind
@@ -84,7 +86,7 @@ def requires(role: KeyKind) -> Callable[..., Awaitable[Caller]]:
             raise _unauthorized(f"key_{verdict}", _REFUSALS.get(verdict, "This key is not one of ours."))
         if not key.kind.includes(role):
             raise Problem(403, "role_insufficient", f"This needs a key of the role {role}; yours is {key.kind}.")
-        return Caller(label=key.subject, kind=key.kind)
+        return Caller(label=acting_name(key, request.headers, parts.keys_for_people), kind=key.kind)
 
     return admitted
 

@@ -12,9 +12,19 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
-from services.console.forwarded import ApiName, ForwardedRoute, forwarded_routes
-from services.console.http.access import ConsoleParts, parts_of, refuse_strangers, require_session, require_token
+from services.console.forwarded import ApiName, ForwardedRoute, forwarded_routes, right_for
+from services.console.http.access import (
+    ConsoleParts,
+    parts_of,
+    refuse_strangers,
+    require_right,
+    require_session,
+    require_token,
+)
+from services.console.roles import Right
+from services.console.sessions import ConsoleSession
 from services.console.upstream import UnansweredError, UpstreamAnswer
+from services.runtime.credentials.persons import PERSON_HEADER
 from services.runtime.http.event_stream import HEADERS, bye_frame
 from services.runtime.http.problems import Problem, problem_response
 
@@ -79,6 +89,7 @@ class _Forwarding:
 
     def __init__(self, route: ForwardedRoute, desk: StreamDesk) -> None:
         self._route = route
+        self._right = right_for(route)
         self._desk = desk
 
     async def answer(self, request: Request) -> Response:
@@ -87,17 +98,19 @@ class _Forwarding:
         session = require_session(request)
         if self._route.method != "GET":
             require_token(request, session)
+        require_right(session, self._right)
         if self._route.streams and not self._desk.has_room:
             message = "Too many streams are open here; try again."
             raise Problem(503, "stream_full", message, headers={"retry-after": "5"})
         parts = parts_of(request)
         headers = {name: request.headers[name] for name in _SENT_ON if name in request.headers}
-        headers |= {"authorization": f"Bearer {session.key}", "accept-encoding": "identity"}
+        headers |= {**_shown_as(parts, session, self._right), "accept-encoding": "identity"}
         body = b"" if self._route.method == "GET" else await request.body()
         try:
-            return await self._asked(parts, request, headers, body)
+            answer = await self._asked(parts, request, headers, body)
         except UnansweredError as error:
             return problem_response(unanswered(error.api))
+        return problem_response(_invalid_key(session)) if answer.status_code == 401 else answer
 
     async def _asked(self, parts: ConsoleParts, request: Request, headers: dict[str, str], body: bytes) -> Response:
         route = self._route
@@ -127,10 +140,25 @@ class _Forwarding:
         return f"{path}?{request.url.query}" if request.url.query else path
 
 
+def _shown_as(parts: ConsoleParts, session: ConsoleSession, right: Right) -> dict[str, str]:
+    """Return the headers that say who asks: with a key of their own, or by name with one of the console's."""
+    if session.key:
+        return {"authorization": f"Bearer {session.key}"}
+    key = parts.settings.own_keys.get(right.key_kind)
+    if key is None:  # the settings changed since this person signed in
+        raise Problem(401, "session_over", "Your session is over; sign in again.")
+    return {"authorization": f"Bearer {key}", PERSON_HEADER: quote(session.label, safe="")}
+
+
 def _passed_back(status: int, content: bytes, headers: dict[str, str]) -> Response:
-    if status == 401:  # the key of the session was revoked, or has expired
-        return problem_response(Problem(401, "session_over", "Your key is not valid any more; sign in with another."))
     return Response(content, status_code=status, headers={**headers, "cache-control": "no-store"})
+
+
+def _invalid_key(session: ConsoleSession) -> Problem:
+    """Return the problem of a key that was revoked, or has expired: whose session it is, or the console's own."""
+    if session.key:
+        return Problem(401, "session_over", "Your key is not valid any more; sign in with another.")
+    return Problem(503, "console_key_invalid", "A key of the console is not valid any more; tell whoever operates it.")
 
 
 def unanswered(api: ApiName) -> Problem:

@@ -1,14 +1,12 @@
 """Signing in and out: a key is sent once and exchanged for a cookie that scripts cannot read."""
 
-import os
-import secrets
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 from fastapi import APIRouter
-from fastapi.responses import Response
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 from starlette.requests import Request
 
@@ -16,12 +14,14 @@ from services.console.forwarded import ApiName
 from services.console.http.access import (
     COOKIE,
     ConsoleParts,
+    begin_session,
     parts_of,
     refuse_strangers,
     require_token,
     session_of,
 )
 from services.console.metrics import SignInOutcome
+from services.console.roles import PersonRole, Right, role_of_key
 from services.console.sessions import ConsoleSession
 from services.console.upstream import UnansweredError
 from services.runtime.credentials.api_keys import KeyKind
@@ -29,8 +29,6 @@ from services.runtime.http.problems import PROBLEM_SCHEMA, PROBLEM_TYPE, Problem
 
 _REFUSED = {"description": "A problem document (RFC 9457).", "content": {PROBLEM_TYPE: {"schema": PROBLEM_SCHEMA}}}
 router = APIRouter(prefix="/session", tags=["session"])
-
-_TOKEN_BYTES = 24
 
 
 class SignInBody(BaseModel):
@@ -46,10 +44,27 @@ class SessionView(BaseModel):
 
     model_config = ConfigDict(frozen=True)
 
-    label: str = Field(description="The label of the key: the name in the audit.")
-    role: KeyKind = Field(description="What the key opens: `reader`, `agent` or `admin`.")
+    label: str = Field(description="The person's name, or the label of the key: the name in the audit.")
+    role: PersonRole = Field(description="What this person is.")
+    rights: list[Right] = Field(description="What this person may do; the console forwards nothing else.")
     token: str = Field(description="Goes with every change, in the header `X-Waymark-Token`.")
     ends_at: datetime = Field(description="When people sign in again.")
+
+
+class SignedOutView(BaseModel):
+    """Where else to sign out."""
+
+    model_config = ConfigDict(frozen=True)
+
+    leads_to: str = Field(description="Address of the provider that ends its own session, and leads back.")
+
+
+class WaysView(BaseModel):
+    """How people may sign in, besides with a key."""
+
+    model_config = ConfigDict(frozen=True)
+
+    provider: str | None = Field(description="What the company's provider is called; null where there is none.")
 
 
 class _Caller(msgspec.Struct, frozen=True):
@@ -57,7 +72,20 @@ class _Caller(msgspec.Struct, frozen=True):
     role: KeyKind
 
 
+@dataclass(frozen=True, slots=True)
+class _KeyHolder:
+    label: str
+    role: PersonRole
+
+
 _NOBODY: dict[int | str, dict[str, Any]] = {204: {"description": "Nobody is signed in."}}
+
+
+@router.get("/ways", summary="Say how people sign in")
+async def read_ways(request: Request) -> WaysView:
+    """Return what stands at the door besides the field for a key."""
+    parts = parts_of(request)
+    return WaysView(provider=None if parts.provider is None else parts.settings.oidc_name)
 
 
 @router.get("", summary="Say who is signed in", responses=_NOBODY, response_model=SessionView)
@@ -77,46 +105,26 @@ async def sign_in(request: Request, response: Response, body: SignInBody) -> Ses
     parts = parts_of(request)
     key = body.key.get_secret_value().strip()
     caller = await _caller(parts, key)
-    now = parts.clock.now()
-    session = ConsoleSession(
-        label=caller.label,
-        role=caller.role,
-        key=key,
-        token=secrets.token_urlsafe(_TOKEN_BYTES),
-        ends_at=now + timedelta(hours=parts.settings.session_hours),
-    )
-    parts.metrics.signed_in(SignInOutcome.SIGNED_IN)
-    response.set_cookie(
-        COOKIE,
-        parts.sealer.seal(session, nonce=os.urandom(12)),
-        max_age=int(parts.settings.session_hours * 3600),
-        path=cookie_path(parts),
-        secure=parts.settings.public_url.startswith("https:"),
-        httponly=True,
-        samesite="strict",
-    )
-    response.headers["cache-control"] = "no-store"
+    session = begin_session(parts, response, label=caller.label, role=caller.role, key=key)
     return _view(session)
 
 
-@router.delete("", status_code=204, summary="Sign out", responses={403: _REFUSED})
+@router.delete("", status_code=204, summary="Sign out", responses={200: {"model": SignedOutView}, 403: _REFUSED})
 async def sign_out(request: Request) -> Response:
-    """Take the cookie back."""
+    """Take the cookie back; say where the provider's own session ends, if it began there."""
     refuse_strangers(request)
-    session = session_of(request)
+    parts, session = parts_of(request), session_of(request)
     if session is not None:
         require_token(request, session)
-    answer = Response(status_code=204)
-    answer.delete_cookie(COOKIE, path=cookie_path(parts_of(request)), httponly=True, samesite="strict")
+    leads = None
+    if session is not None and not session.key and parts.provider is not None:
+        leads = await parts.provider.sign_out_url()
+    answer = JSONResponse({"leads_to": leads}) if leads else Response(status_code=204)
+    answer.delete_cookie(COOKIE, path=parts.cookie_path, httponly=True, samesite="strict")
     return answer
 
 
-def cookie_path(parts: ConsoleParts) -> str:
-    """Return below which path browsers send the cookie."""
-    return (urlsplit(parts.settings.public_url).path.rstrip("/") or parts.settings.path_prefix) or "/"
-
-
-async def _caller(parts: ConsoleParts, key: str) -> _Caller:
+async def _caller(parts: ConsoleParts, key: str) -> _KeyHolder:
     """Ask alerts whose key this is; raise `Problem` if it is nobody's."""
     if not key.isascii() or not key.isprintable() or not key:
         parts.metrics.signed_in(SignInOutcome.REFUSED)
@@ -124,7 +132,11 @@ async def _caller(parts: ConsoleParts, key: str) -> _Caller:
     try:
         status, answer = await parts.upstream.read(ApiName.ALERTS, "/v1/caller", key=key)
         if status == 200:
-            return msgspec.json.decode(answer, type=_Caller)
+            caller = msgspec.json.decode(answer, type=_Caller)
+            role = role_of_key(caller.role)
+            if role is not None:
+                return _KeyHolder(caller.label, role)
+            status = 403
     except (UnansweredError, msgspec.DecodeError):
         status = 503
     if status in {401, 403}:
@@ -136,4 +148,10 @@ async def _caller(parts: ConsoleParts, key: str) -> _Caller:
 
 
 def _view(session: ConsoleSession) -> SessionView:
-    return SessionView(label=session.label, role=session.role, token=session.token, ends_at=session.ends_at)
+    return SessionView(
+        label=session.label,
+        role=session.role,
+        rights=sorted(session.rights),
+        token=session.token,
+        ends_at=session.ends_at,
+    )

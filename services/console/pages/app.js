@@ -6,7 +6,7 @@ import { html } from "./html.js";
 import { lazy } from "./lazy.js";
 import { Notices } from "./notices.js";
 import { href, place } from "./router.js";
-import { findSession, session, signOut } from "./session.js";
+import { findSession, may, session, signOut } from "./session.js";
 import { language, speak, texts } from "./words.js";
 import { Inbox } from "./views/inbox.js";
 import { SignIn } from "./views/sign_in.js";
@@ -20,6 +20,9 @@ const PAGES = [
   { name: "health", matches: (path) => path === "/pipeline", view: lazy(() => import("./views/health.js"), "Health"), at: "/pipeline" },
 ];
 
+const NEEDS = { map: "analyse", rules: "analyse", impact: "analyse", improvements: "analyse", inspector: "inspect", health: "health" };
+const isOpen = (page) => may(NEEDS[page.name] ?? "look");
+
 function Frame() {
   const t = texts.value;
   if (session.value === undefined) return html`<main class="loading" aria-busy="true"></main>`;
@@ -30,7 +33,7 @@ function Frame() {
     <header class="bar">
       <a class="home" href=${href("/")} data-inside><img src="static/mark.svg" alt="" width="24" height="24" />Waymark</a>
       <nav aria-label=${t.pages}>
-        ${PAGES.map((one) => html`<a key=${one.name} href=${href(one.at)} data-inside
+        ${PAGES.filter(isOpen).map((one) => html`<a key=${one.name} href=${href(one.at)} data-inside
           aria-current=${one === page ? "page" : undefined}>${t.page[one.name]}</a>`)}
       </nav>
       <div class="who">
@@ -39,7 +42,7 @@ function Frame() {
         <button type="button" class="quiet" onClick=${() => flush().finally(signOut)}>${t.signOut}</button>
       </div>
     </header>
-    ${page ? html`<${page.view} />` : html`<main id="main" tabindex="-1" class="page"><h1>${t.noPage}</h1></main>`}
+    ${page && !isOpen(page) ? html`<main id="main" tabindex="-1" class="page"><h1>${t.refusals.role_insufficient}</h1></main>` : page ? html`<${page.view} />` : html`<main id="main" tabindex="-1" class="page"><h1>${t.noPage}</h1></main>`}
     <${Notices} />`;
 }
 

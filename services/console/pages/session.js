@@ -2,8 +2,8 @@
 import { signal } from "@preact/signals";
 
 export const session = signal(undefined); // undefined: not known yet; null: nobody
-const RANK = { reader: 0, agent: 1, admin: 2 };
-export const may = (role) => Boolean(session.value) && RANK[session.value.role] >= RANK[role];
+const KINDS = { agent: "act", admin: "operate" }; // what a right was called when there were keys alone
+export const may = (right) => Boolean(session.value?.rights.includes(KINDS[right] ?? right));
 
 export class Refusal extends Error {
   constructor(status, problem) {
@@ -42,11 +42,17 @@ export async function findSession() {
   }
 }
 
+// What stands at the door besides the field for a key: the name of the company's provider, or null.
+export async function findProvider() {
+  return (await call("GET", "session/ways").catch(() => null))?.provider ?? null;
+}
+
 export async function signIn(key) {
   session.value = await call("POST", "session", { key });
 }
 
 export async function signOut() {
-  await call("DELETE", "session").catch(() => {});
+  const left = await call("DELETE", "session").catch(() => null);
   session.value = null;
+  if (left?.leads_to) location.assign(left.leads_to);
 }

@@ -41,6 +41,11 @@ class ApiSettings(Settings):
         description="What ingest presents to ask what became of touchpoints (WAYMARK_INGEST_OUTCOMES_SECRET), 32 "
         "characters or more. Empty: nobody may ask.",
     )
+    keys_for_people: value_forms.KeyIds = Field(
+        "",
+        description="Ids (the third part of `wm_agent_…`) of the console's own keys, comma separated: with these alone "
+        "a request may say which person acts.",
+    )
     alerts: value_forms.WebAddress = Field(
         "",
         description="Where the alert service answers, so that a customer is told with the open issues. Empty: without.",

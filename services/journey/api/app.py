@@ -51,6 +51,7 @@ from services.journey.read.queries import JourneyReader
 from services.journey.read.snapshots import IdentifierOfManyError
 from services.journey.read.timeline import TimelineReader
 from services.journey.trial.case import CaseReader
+from services.runtime.addresses import value_forms
 from services.runtime.clock import Clock, SystemClock, new_id
 from services.runtime.http.application import build_api, field_problems, http_problem
 from services.runtime.http.event_stream import StreamListeners
@@ -158,7 +159,7 @@ def _read_api(pool: Pool, settings: ApiSettings, clock: Clock, registry: Collect
         contacts=ContactReader(pool),
         accounts=AccountReader(pool),
         issues=IssueAsking(settings.alerts),
-        authenticator=build_authenticator(pool, clock),
+        authenticator=build_authenticator(pool, clock, for_people=value_forms.words(settings.keys_for_people)),
         live=_live_changes(pool, settings, metrics),
         metrics=metrics,
         phone_region=settings.phone_region,

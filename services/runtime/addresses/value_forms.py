@@ -15,6 +15,7 @@ from pydantic import AfterValidator
 _LABEL = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?")
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,249}")
 _SEGMENT = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._~-]{1,249}")
+_KEY_ID = re.compile(r"[0-9a-f]{12}")
 _NUMBERED = re.compile(r"[0-9.]+")
 MOST_CHARACTERS = 255
 """Of a name of ours: what Kafka and PostgreSQL take, and nobody needs more."""
@@ -132,6 +133,15 @@ def is_port(text: str) -> bool:
     return text.isascii() and text.isdigit() and 0 < int(text) < 65_536 and len(text) <= 5
 
 
+def key_ids(text: str) -> str:
+    """Return ids of keys from a comma-separated list."""
+    for number, word in enumerate(words(text), start=1):
+        if not _KEY_ID.fullmatch(word):
+            msg = f"word {number} is no id of a key; it is the third part of `wm_agent_0123456789ab_…`, never the whole"
+            raise ValueError(msg)
+    return text
+
+
 def words(text: str) -> list[str]:
     """Return the parts between commas, without blanks and without empty ones."""
     return [word.strip() for word in text.split(",") if word.strip()]
@@ -142,6 +152,7 @@ FileName = Annotated[str, AfterValidator(file)]
 FolderName = Annotated[str, AfterValidator(folder)]
 Networks = Annotated[str, AfterValidator(networks)]
 TopicName = Annotated[str, AfterValidator(topic)]
+KeyIds = Annotated[str, AfterValidator(key_ids)]
 Name = Annotated[str, AfterValidator(name)]
 PathPrefix = Annotated[str, AfterValidator(path_prefix)]
 WebAddress = Annotated[str, AfterValidator(web_address)]

@@ -22,7 +22,13 @@ from tests.fixtures.clock import SteppingClock
 KEY = "wm_agent_abc_secret"
 SEALED = "k" * 32
 NOW = datetime(2026, 11, 22, 0, 15, tzinfo=UTC)
-CALLERS = {KEY: {"label": "민지", "role": "agent"}, "wm_reader_x_y": {"label": "wall", "role": "reader"}}
+ADMIN_KEY = "wm_admin_x_y"
+CALLERS = {
+    KEY: {"label": "민지", "role": "agent"},
+    "wm_reader_x_y": {"label": "wall", "role": "reader"},
+    ADMIN_KEY: {"label": "운영", "role": "admin"},
+    "wm_src_x_y": {"label": "ivr", "role": "src"},
+}
 
 
 @dataclass
@@ -78,6 +84,7 @@ async def a_console(*, alive: bool = True, **settings: str) -> AsyncIterator[Con
         transport = httpx2.ASGITransport(app=app, raise_app_exceptions=False)
         async with (
             app.state.upstream,
+            app.state.provider,
             httpx2.AsyncClient(transport=transport, base_url="http://console.test") as browser,
         ):
             yield ConsoleBench(app=app, browser=browser, api=api, clock=clock)

@@ -10,7 +10,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from services.console.forwarded import forwarded_routes
 from services.runtime.http.server import serving
-from tests.unit.console.bench import KEY, a_console, code_of
+from tests.unit.console.bench import ADMIN_KEY, KEY, a_console, code_of
 from tests.waiting import until
 
 UUID = "01a22a65-c57e-7b06-bf5e-8b3d84a0e7b5"
@@ -85,7 +85,7 @@ async def test_nothing_is_forwarded_for_nobody() -> None:
 
 async def test_every_entry_of_the_list_leads_where_it_says() -> None:
     async with a_console() as bench:
-        token = await bench.sign_in()
+        token = await bench.sign_in(ADMIN_KEY)
         for route in forwarded_routes():
             if route.streams or route.path == "/v1/caller":
                 continue

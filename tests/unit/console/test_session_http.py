@@ -28,7 +28,7 @@ async def test_with_https_the_cookie_goes_over_tls_alone_and_below_the_path_alon
         assert {"Secure", "Path=/waymark"} <= set(cookie.split("; "))
 
 
-@pytest.mark.parametrize("key", ["wm_agent_no_body", "", " ", "비밀번호", "a\r\nb", "\x00"])
+@pytest.mark.parametrize("key", ["wm_agent_no_body", "wm_src_x_y", "", " ", "비밀번호", "a\r\nb", "\x00"])
 async def test_a_key_that_is_nobodys_opens_nothing(key: str) -> None:
     async with a_console() as bench:
         answer = await bench.browser.post("/session", json={"key": key})

@@ -5,13 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from services.console.roles import PersonRole
 from services.console.sessions import ConsoleSession, SessionSealer
-from services.runtime.credentials.api_keys import KeyKind
 from services.runtime.credentials.sealing import SecretSealer
 
 NOW = datetime(2026, 11, 22, 0, 15, tzinfo=UTC)
 SESSION = ConsoleSession(
-    label="민지", role=KeyKind.AGENT, key="wm_agent_a_b", token="t-1", ends_at=NOW + timedelta(hours=12)
+    label="민지", role=PersonRole.AGENT, key="wm_agent_a_b", token="t-1", ends_at=NOW + timedelta(hours=12)
 )
 OLD, NEW = "o" * 32, "n" * 32
 

@@ -67,6 +67,12 @@ WRONG = {
     "kafka_line": ("x" * 256,),
     "secret_keys": (SECRET[:31],),
     "session_keys": (SECRET[:31],),
+    "keys": (SECRET, f"wm_agent_a_{SECRET[:7]}", "wm_agent_a_b,wm_agent_c_d,wm_reader_e_f"),
+    "keys_for_people": (SECRET, "wm_agent_0123456789ab_secret", "0123456789AB", "0123456789ab;0123456789ac"),
+    "oidc_issuer": ("login.example.com", "http://login.example.com", f"https://u:{SECRET}@h", "https://h?x=1"),
+    "oidc_scopes": ("profile email", "openids"),
+    "oidc_roles": ("desk", "desk=boss", "=agent", "desk=agent,team="),
+    **dict.fromkeys(("oidc_name", "oidc_client_id", "oidc_name_claim", "oidc_role_claim"), ("x" * 256,)),
     "privacy_keys": (SECRET[:31],),
     "privacy_secret": (SECRET[:31],),
     "kafka_sasl_mechanism": ("SCRAM", "PLAIN"),
@@ -76,7 +82,7 @@ WRONG = {
 }
 """By field; what each process must not take. A password of Kafka is wrong where the protocol has no user."""
 
-FREE = {"key_secret"}
+FREE = {"key_secret", "oidc_client_secret"}
 """Fields that take any text."""
 
 

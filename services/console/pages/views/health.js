@@ -19,7 +19,7 @@ export function Health() {
   const pipeline = useReading("api/journey/v1/pipeline", { every: EVERY });
   const hearing = useReading("api/alerts/v1/hearing", { every: EVERY });
   const summary = useReading("api/alerts/v1/issues/summary?state=unresolved", { every: EVERY });
-  const endpoints = useReading(may("admin") ? "api/alerts/v1/endpoints" : null, { every: EVERY });
+  const endpoints = useReading(may("operate") ? "api/alerts/v1/endpoints" : null, { every: EVERY });
   useEffect(() => { document.title = `${t.title} · Waymark`; });
   if (!parts) return html`<main id="main" tabindex="0" class="page overview" aria-busy="true"><h1>${t.title}</h1><p class="faint">${texts.value.loading}</p></main>`;
   const found = findings({ parts, pipeline: pipeline.problem ? null : pipeline.found, hearing: hearing.problem ? null : hearing.found });

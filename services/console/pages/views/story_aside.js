@@ -23,7 +23,7 @@ export function Known({ story, onSay }) {
       <ul class="plain">${story.why.held_by.map((step, at) => html`<${Evidence} key=${at} step=${step} shown=${shown} />`)}</ul>
       ${story.why.refused.length > 0 && html`<h3>${t.notFollowed}</h3>
         <ul class="plain">${story.why.refused.map((step, at) => html`<${Evidence} key=${at} step=${step} shown=${shown} />`)}</ul>`}
-      ${may("admin") && !story.asOf && html`<div class="deeds">
+      ${may("merge") && !story.asOf && html`<div class="deeds">
         <button type="button" onClick=${() => onSay("merge")}>${t.merge}</button>
         ${customer.identifiers.length > 1 && html`<button type="button" onClick=${() => onSay("separate")}>${t.separate}</button>`}
       </div>`}

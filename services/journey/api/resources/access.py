@@ -58,7 +58,7 @@ Language = Annotated[str | None, Header(alias="Accept-Language", description="`k
 
 async def require_reader(request: Request, api: Api, accept_language: Language = None) -> None:
     """Admit a caller who presents a key that may read."""
-    admission = await api.authenticator.admit(request.headers.get("authorization"))
+    admission = await api.authenticator.admit(request.headers)
     if admission.refusal is not None:
         raise refuse(admission.refusal, accept_language)
 
@@ -70,7 +70,7 @@ async def require_admin(
     request: Request, api: Api, _: Annotated[object, Depends(_admin_key)], accept_language: Language = None
 ) -> str:
     """Admit a caller who presents an admin key, and return its label: who did it, for the audit."""
-    admission = await api.authenticator.admit(request.headers.get("authorization"))
+    admission = await api.authenticator.admit(request.headers)
     if admission.refusal is not None:
         raise refuse(admission.refusal, accept_language)
     if not admission.is_admin:
