@@ -1,5 +1,6 @@
 """Rules over HTTP: an analyst looks, checks and applies, sees what changed and who did it, and goes back."""
 
+import json
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -76,6 +77,19 @@ async def test_rules_are_applied_and_taken_back(bench: JourneyBench, admin: http
     assert [(one["version"], one["author"]) for one in history] == [(3, label), (2, label), (1, "waymark")]
     assert [one["version"] for one in (await told(admin, "/v1/rules/history", limit=2))["versions"]] == [3, 2]
     assert history[1]["changes"] == change["changes"]
+
+
+async def test_a_version_is_a_file_to_write_on(bench: JourneyBench, admin: httpx2.AsyncClient) -> None:
+    await start_worker(bench)
+    await applied(admin, text=STRICTER, note="premium customers complained")
+    file = await told(admin, "/v1/rules/file")
+    assert (file["version"], file["written"]) == (2, STRICTER)
+    whole = {rule["id"]: rule for rule in file["rules"]}
+    assert whole["long_wait"] == (await told(admin, "/v1/rules/long_wait"))["rule"]
+    assert set(whole) == {rule["id"] for rule in (await told(admin, "/v1/rules"))["rules"]}
+    assert (await told(admin, "/v1/rules/file", version=1))["written"] != STRICTER
+    again = await applied(admin, text=json.dumps({"rules": file["rules"]}), note="the same, written otherwise")
+    assert again["applied"] is False
 
 
 async def test_what_is_applied_judges_what_comes_next(bench: JourneyBench, admin: httpx2.AsyncClient) -> None:

@@ -30,6 +30,7 @@ from services.journey.api.resources import (
     path_resource,
     pipeline_resource,
     stream_resource,
+    touchpoint_resource,
 )
 from services.journey.api.resources.access import ReadApi
 from services.journey.api.rules import (
@@ -43,7 +44,9 @@ from services.journey.api.rules.trial_runner import TrialMeans, TrialRunner
 from services.journey.live.live_changes import LiveChanges
 from services.journey.past.past_reading import PastReader
 from services.journey.read.account_reading import AccountReader
+from services.journey.read.aggregates.customers_behind import CustomersBehind
 from services.journey.read.aggregates.funnel_reading import FunnelReader
+from services.journey.read.aggregates.hour_reading import HourReader
 from services.journey.read.aggregates.path_reading import PathReader
 from services.journey.read.aggregates.pipeline_reading import PipelineReader
 from services.journey.read.contact_reading import ContactReader
@@ -52,6 +55,7 @@ from services.journey.read.snapshots import IdentifierOfManyError
 from services.journey.read.timeline import TimelineReader
 from services.journey.trial.case import CaseReader
 from services.runtime.addresses import value_forms
+from services.journey.read.touchpoint_fate import FateReader
 from services.runtime.clock import Clock, SystemClock, new_id
 from services.runtime.http.application import build_api, field_problems, http_problem
 from services.runtime.http.event_stream import StreamListeners
@@ -136,6 +140,7 @@ def build(
         pipeline_resource,
         funnel_resource,
         outcome_resource,
+        touchpoint_resource,
     ):
         app.include_router(resource.router)
     app.add_exception_handler(HTTPException, _on_http_exception)
@@ -155,9 +160,12 @@ def _read_api(pool: Pool, settings: ApiSettings, clock: Clock, registry: Collect
         past=PastReader(pool, new_id, settings.history_touchpoints),
         paths=PathReader(pool),
         funnels=FunnelReader(pool),
+        behind=CustomersBehind(pool),
+        hours=HourReader(pool),
         pipeline=PipelineReader(pool),
         contacts=ContactReader(pool),
         accounts=AccountReader(pool),
+        fates=FateReader(pool),
         issues=IssueAsking(settings.alerts),
         authenticator=build_authenticator(pool, clock, for_people=value_forms.words(settings.keys_for_people)),
         live=_live_changes(pool, settings, metrics),

@@ -44,6 +44,7 @@ class ReadRefusal(StrEnum):
     IDENTIFIER_OF_MANY = "identifier_of_many"
     CUSTOMER_MOVED = "customer_moved"
     JOURNEY_UNKNOWN = "journey_unknown"
+    TOUCHPOINT_UNKNOWN = "touchpoint_unknown"
     JOURNEY_DISSOLVED = "journey_dissolved"
     JOURNEY_NOT_DEFINED = "journey_not_defined"
     ACCOUNT_UNKNOWN = "account_unknown"
@@ -218,6 +219,11 @@ _SAID: Final = {
         status=404,
         en="There is no journey with this id.",
         ko="해당 ID의 여정이 없습니다.",
+    ),
+    ReadRefusal.TOUCHPOINT_UNKNOWN: _Said(
+        status=404,
+        en="No touchpoint of this source and id is stored.",
+        ko="이 소스와 ID의 접점이 저장되어 있지 않습니다.",
     ),
     ReadRefusal.JOURNEY_DISSOLVED: _Said(
         status=410,

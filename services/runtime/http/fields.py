@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Annotated, Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, AwareDatetime, StringConstraints
 
@@ -37,3 +38,15 @@ def _shown(part: object) -> str:
     return (
         part if isinstance(part, str) and _PLAIN_NAME.fullmatch(part) else str(part) if isinstance(part, int) else "?"
     )
+
+
+def _known_zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError):
+        raise ValueError("no zone of the IANA database") from None
+    return name
+
+
+Zone = Annotated[PlainText, StringConstraints(max_length=64), AfterValidator(_known_zone)]
+"""The name of a time zone: `Asia/Seoul`."""

@@ -14,12 +14,15 @@ from services.journey.api.messages import ReadRefusal, refuse
 from services.journey.live.live_changes import LiveChanges
 from services.journey.past.past_reading import PastReader
 from services.journey.read.account_reading import AccountReader
+from services.journey.read.aggregates.customers_behind import CustomersBehind
 from services.journey.read.aggregates.funnel_reading import FunnelReader
+from services.journey.read.aggregates.hour_reading import HourReader
 from services.journey.read.aggregates.path_reading import PathReader
 from services.journey.read.aggregates.pipeline_reading import PipelineReader
 from services.journey.read.contact_reading import ContactReader
 from services.journey.read.queries import JourneyReader
 from services.journey.read.timeline import TimelineReader
+from services.journey.read.touchpoint_fate import FateReader
 from services.runtime.http.problems import PROBLEM_SCHEMA, PROBLEM_TYPE
 from services.runtime.postgres.pools import Pool
 
@@ -34,10 +37,13 @@ class ReadApi:
     past: PastReader
     paths: PathReader
     funnels: FunnelReader
+    behind: CustomersBehind
+    hours: HourReader
     pipeline: PipelineReader
     live: LiveChanges
     contacts: ContactReader
     accounts: AccountReader
+    fates: FateReader
     issues: IssueAsking
     authenticator: ReadAuthenticator
     metrics: ApiMetrics

@@ -1,5 +1,6 @@
 """Funnels: of each kind of journey that is defined, how many enter, how far they come, and where they are lost."""
 
+from enum import StrEnum
 from typing import Annotated
 
 from fastapi import Path, Query
@@ -9,6 +10,7 @@ from schemas.vocabulary import Channel, ServiceLevel
 from services.journey.api.messages import ReadRefusal, refuse
 from services.journey.api.resources.access import Api, Language, problems, reader_router
 from services.journey.api.resources.paging import refuse_empty_span
+from services.journey.read.aggregates.customers_behind import CustomersBehindView, PassageFilter
 from services.journey.read.aggregates.funnel_reading import FunnelBy, FunnelFilter
 from services.journey.read.aggregates.funnel_views import FunnelListView, FunnelView
 from services.runtime.http.fields import Moment, PlainText
@@ -48,6 +50,38 @@ class FunnelQuery(FunnelsQuery):
     limit: int = Field(50, ge=1, le=500, description="Most segments.")
 
 
+class FunnelEnd(StrEnum):
+    """What became of journeys; `open` for those that go on."""
+
+    OPEN = "open"
+    REACHED = "reached"
+    ABANDONED = "abandoned"
+    TIMED_OUT = "timed_out"
+
+
+class FunnelCustomersQuery(FunnelsQuery):
+    """Behind which journeys customers are looked for."""
+
+    stage: Annotated[PlainText, StringConstraints(max_length=200)] | None = Field(
+        None, description="Where they are, or ended."
+    )
+    end: FunnelEnd | None = Field(None, description="What became of them.")
+    limit: int = Field(50, ge=1, le=200, description="Most customers.")
+
+    def passages(self, accept_language: str | None) -> PassageFilter:
+        """Return what to look for; raises the problem of an empty span."""
+        wanted = self.filter(accept_language)
+        return PassageFilter(
+            since=wanted.since,
+            until=wanted.until,
+            stage=self.stage,
+            end=self.end,
+            channel=wanted.channel,
+            reason=wanted.reason,
+            service_level=wanted.service_level,
+        )
+
+
 @router.get(
     "/funnels",
     summary="Kinds of journeys, and what became of them",
@@ -84,3 +118,19 @@ async def read_funnel(
     if funnel is None:
         raise refuse(ReadRefusal.JOURNEY_NOT_DEFINED, accept_language)
     return funnel
+
+
+@router.get(
+    "/funnels/{journey}/customers",
+    summary="The customers in a funnel",
+    tags=["paths"],
+    response_model_exclude_none=True,
+)
+async def read_funnel_customers(
+    api: Api,
+    journey: Annotated[str, Path(max_length=200, description="The definition, by its id.", examples=["delivery"])],
+    query: Annotated[FunnelCustomersQuery, Query()],
+    accept_language: Language = None,
+) -> CustomersBehindView:
+    """The latest customers whose journeys are at a stage, or ended there, by their opaque ids."""
+    return await api.behind.of_passages(journey, query.passages(accept_language), query.limit)

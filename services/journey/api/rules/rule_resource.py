@@ -12,6 +12,7 @@ from services.journey.api.rules.rule_views import (
     AppliedRulesView,
     RuleChangesView,
     RulesCheckView,
+    RulesFileView,
     RulesHistoryView,
     RulesInForceView,
     RulesToApply,
@@ -49,6 +50,12 @@ async def read_history(
 ) -> RulesHistoryView:
     """The newest first: from when on, who applied it, why, and what it changed."""
     return history_of(await rule_reading.versions(api), limit)
+
+
+@router.get("/rules/file", summary="The rules as a file to write on", tags=["rules"], responses=problems(404, 422))
+async def read_file(api: Api, version: Version = None, accept_language: Language = None) -> RulesFileView:
+    """What somebody wrote, and all rules whole: where a change begins."""
+    return RulesFileView.of(await rule_reading.stored(api, version, accept_language))
 
 
 @router.get("/rules/{rule}", summary="One rule whole", tags=["rules"], responses=problems(404, 422))

@@ -153,6 +153,20 @@ class WholeRuleView(FrozenView):
     rule: dict[str, Any]
 
 
+class RulesFileView(FrozenView):
+    """A version of the rules to write on: as its author wrote it, and every whole rule that it comes to."""
+
+    version: int
+    written: str = Field(description="The text of its author, comments and all.")
+    rules: list[dict[str, Any]] = Field(description="Whole rules, as rules.v1 has them.")
+
+    @classmethod
+    def of(cls, version: PolicyVersion) -> Self:
+        """Return the view of a stored version."""
+        rules = list(rule_changes.rules_in(version.document).values())
+        return cls(version=version.version, written=version.written, rules=rules)
+
+
 class RulesCheckView(FrozenView):
     """Whether a rules file can be used; if not, every mistake, with its line and the nearest name."""
 

@@ -2,26 +2,15 @@
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Self
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from services.journey.api.rules.rule_views import RulesText
 from services.journey.trial.backtest import BacktestWindow
-from services.runtime.http.fields import Moment, PlainText
+from services.runtime.http.fields import Moment, PlainText, Zone
 
 LONGEST = timedelta(days=400)
-
-
-def _known_zone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError):
-        raise ValueError("no zone of the IANA database") from None
-    return name
-
-
-Zone = Annotated[PlainText, StringConstraints(max_length=64), AfterValidator(_known_zone)]
 
 
 class StoredTrial(BaseModel):
