@@ -21,7 +21,7 @@ class ApiName(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForwardedRoute:
-    """One method of one path; `{names}` in it are single segments. A stream's answer has no end."""
+    """One method of one path; `{names}` in it are single segments. A stream's answer is passed on as it comes."""
 
     api: ApiName
     method: str
@@ -59,12 +59,18 @@ _READ = {
         "/v1/journeys/{journey}",
         "/v1/accounts/{account}/journeys",
         "/v1/paths",
+        "/v1/paths/customers",
+        "/v1/heat",
         "/v1/segments",
         "/v1/funnels",
         "/v1/funnels/{definition}",
+        "/v1/funnels/{definition}/customers",
         "/v1/pipeline",
+        "/v1/touchpoints/{source}/{touchpoint}",
         "/v1/rules",
+        "/v1/rules/file",
         "/v1/rules/history",
+        "/v1/rules/shadow",
         "/v1/rules/{rule}",
         "/v1/identity/why",
         "/v1/identity/words",
@@ -92,8 +98,14 @@ _DONE = {
         "/v1/identity/merge",
         "/v1/identity/separate",
         "/v1/identity/unmerge",
+        "/v1/rules/check",
+        "/v1/rules/apply",
+        "/v1/rules/shadow",
+        "/v1/rules/shadow/apply",
+        "/v1/rules/shadow/end",
     ),
 }
+_TOLD_AS_IT_GOES = {ApiName.JOURNEY: ("/v1/rules/backtest",)}
 
 
 _RIGHTS: Mapping[ApiName, Mapping[tuple[str, str], Right]] = {
@@ -116,9 +128,11 @@ _RIGHTS: Mapping[ApiName, Mapping[tuple[str, str], Right]] = {
         ("GET", "/v1/paths"): Right.ANALYSE,
         ("GET", "/v1/segments"): Right.ANALYSE,
         ("GET", "/v1/funnels"): Right.ANALYSE,
+        ("GET", "/v1/heat"): Right.ANALYSE,
         ("GET", "/v1/pipeline"): Right.HEALTH,
         ("GET", "/v1/rules"): Right.ANALYSE,
         ("POST", "/v1/rules"): Right.RULE,
+        ("POST", "/v1/rules/check"): Right.ANALYSE,
         ("POST", "/v1/identity"): Right.MERGE,
     },
     ApiName.INGEST: {("GET", "/"): Right.INSPECT, ("GET", "/readyz"): Right.HEALTH},
@@ -151,3 +165,5 @@ def forwarded_routes() -> Iterator[ForwardedRoute]:
         yield from (ForwardedRoute(api=api, method="GET", path=path, streams=True) for path in paths)
     for api, paths in _DONE.items():
         yield from (ForwardedRoute(api=api, method="POST", path=path) for path in paths)
+    for api, paths in _TOLD_AS_IT_GOES.items():
+        yield from (ForwardedRoute(api=api, method="POST", path=path, streams=True) for path in paths)

@@ -51,8 +51,8 @@ class StreamDesk:
         """End all streams; their readers resume elsewhere, or when we are back."""
         self._closing.set()
 
-    async def passed_on(self, parts: ConsoleParts, answer: UpstreamAnswer) -> AsyncIterator[bytes]:
-        """Yield what comes until either side ends it."""
+    async def passed_on(self, parts: ConsoleParts, answer: UpstreamAnswer, last: bytes) -> AsyncIterator[bytes]:
+        """Yield what comes until either side ends it; `last` where this process ends it."""
         self._open += 1
         parts.metrics.streams.set(self._open)
         pieces = answer.pieces()
@@ -64,7 +64,7 @@ class StreamDesk:
                 if not coming.done():
                     coming.cancel()
                     await asyncio.wait({coming})
-                    yield bye_frame("restart")
+                    yield last
                     return
                 piece = coming.result()
                 if piece is None:
@@ -122,13 +122,15 @@ class _Forwarding:
             passed = {name: answer.headers[name] for name in _PASSED_BACK if name in answer.headers}
             if route.streams and answer.status == 200:
                 passing = stack.pop_all()
+                is_events = answer.headers.get("content-type", "").startswith(_STREAM_TYPE)
+                last = bye_frame("restart") if is_events else b""
 
                 async def pieces() -> AsyncIterator[bytes]:
                     async with passing:
-                        async for piece in self._desk.passed_on(parts, answer):
+                        async for piece in self._desk.passed_on(parts, answer, last):
                             yield piece
 
-                return StreamingResponse(pieces(), headers={**HEADERS, "content-type": _STREAM_TYPE})
+                return StreamingResponse(pieces(), headers={**HEADERS, **passed})
             return _passed_back(answer.status, await answer.read(), passed)
 
     def _target(self, request: Request) -> str:

@@ -29,7 +29,7 @@ _IMPORT_MAP = re.compile(rb'<script type="importmap">(.*?)</script>', re.DOTALL)
 
 PAGES = (
     *("/", "/inbox", "/issues/{issue}", "/customers", "/customers/{reference}"),
-    *("/outbreaks", "/map", "/rules", "/pipeline"),
+    *("/outbreaks", "/map", "/funnels", "/heat", "/rules", "/rules/{rule}", "/impact", "/inspector", "/pipeline"),
 )
 """The addresses of pages; the script decides what is shown there."""
 

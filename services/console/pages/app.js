@@ -15,8 +15,10 @@ const PAGES = [
   { name: "inbox", matches: (path) => path === "/" || path === "/inbox" || path.startsWith("/issues/"), view: Inbox, at: "/" },
   { name: "customers", matches: (path) => path.startsWith("/customers"), view: lazy(() => import("./views/customer.js"), "Customer"), at: "/customers" },
   { name: "outbreaks", matches: (path) => path === "/outbreaks", view: lazy(() => import("./views/outbreaks.js"), "Outbreaks"), at: "/outbreaks" },
-  { name: "map", matches: (path) => path === "/map", view: lazy(() => import("./views/map.js"), "JourneyMap"), at: "/map" },
-  { name: "rules", matches: (path) => path === "/rules", view: lazy(() => import("./views/rules.js"), "Rules"), at: "/rules" },
+  { name: "map", matches: (path) => ["/map", "/funnels", "/heat"].includes(path), view: lazy(() => import("./views/journeys.js"), "Journeys"), at: "/map" },
+  { name: "rules", matches: (path) => path === "/rules" || path.startsWith("/rules/"), view: lazy(() => import("./views/rules.js"), "Rules"), at: "/rules" },
+  { name: "impact", matches: (path) => path === "/impact", view: lazy(() => import("./views/impact.js"), "ImpactPage"), at: "/impact" },
+  { name: "inspector", matches: (path) => path === "/inspector", view: lazy(() => import("./views/inspector.js"), "Inspector"), at: "/inspector" },
   { name: "health", matches: (path) => path === "/pipeline", view: lazy(() => import("./views/health.js"), "Health"), at: "/pipeline" },
 ];
 

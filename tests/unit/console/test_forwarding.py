@@ -190,3 +190,40 @@ async def test_the_console_is_ready_and_says_which_api_is_not() -> None:
 
         assert answer.status_code == 200
         assert "[~] alerts: does not answer" in answer.text
+
+
+async def test_a_trial_is_passed_on_as_it_goes_and_ends_without_a_word_when_the_console_stops() -> None:
+    """Its lines are JSON: a goodbye as streams of events have it would be none."""
+    going = asyncio.Event()
+
+    async def lines() -> AsyncIterator[bytes]:
+        yield b'{"progress":{"customers":1}}\n'
+        await going.wait()
+
+    async def trial(_: Request) -> Response:
+        return StreamingResponse(lines(), media_type="application/x-ndjson")
+
+    async with a_console() as bench, serving(bench.app, "127.0.0.1", 0, drain_s=2.0) as port:
+        token = await bench.sign_in()
+        bench.api.answer = trial
+        cookie = "; ".join(f"{name}={value}" for name, value in bench.browser.cookies.items())
+        got = bytearray()
+
+        async def read() -> None:
+            headers = {"cookie": cookie, "x-waymark-token": token}
+            target = f"http://127.0.0.1:{port}/api/journey/v1/rules/backtest"
+            async with (
+                httpx2.AsyncClient() as client,
+                client.stream("POST", target, headers=headers, json={"since": "2026-11-22T00:00:00Z"}) as answer,
+            ):
+                assert answer.headers["content-type"].startswith("application/x-ndjson")
+                async for piece in answer.aiter_raw():
+                    got.extend(piece)
+
+        reading = asyncio.create_task(read())
+        await until(lambda: b"progress" in got)
+        bench.app.state.desk.close()
+        await reading
+        assert got == b'{"progress":{"customers":1}}\n'
+        assert bench.api.bodies[-1] == b'{"since":"2026-11-22T00:00:00Z"}'
+        going.set()

@@ -1,8 +1,25 @@
 // 콘솔의 한국어.
+// 규칙 확인 결과는 영어로 오므로, 자주 나오는 말은 우리말로 바꾸고 이름은 그대로 둡니다.
+const MISTAKES = [
+  [/^(.*?): Add it; it is required\.$/s, (name) => `${name}: 꼭 필요한 항목입니다. 추가하세요.`],
+  [/^(.*?): Leave it out\.$/s, (name) => `${name}: 쓸 수 없는 항목입니다. 지우세요.`],
+  [/^(.*?): Did you mean (.+?)\?$/s, (name, near) => `${name}: 없는 이름입니다. ${near}을(를) 쓰려고 했나요?`],
+  [/^(.*?): Use one of: (.+?)\.$/s, (name, words) => `${name}: 다음 중 하나를 쓰세요. ${words}`],
+  [/^(.*?): there is no rule (\S+?); did you mean (.+?)\?$/s, (name, wrong, near) => `${name}: ${wrong} 규칙이 없습니다. ${near}을(를) 쓰려고 했나요?`],
+];
+
+function inKorean(said) {
+  for (const [pattern, told] of MISTAKES) {
+    const found = pattern.exec(said);
+    if (found) return told(...found.slice(1));
+  }
+  return said;
+}
+
 export default {
   other: { lang: "en", name: "English" },
   skip: "본문으로 건너뛰기", pages: "화면", noPage: "이 주소에는 아무것도 없습니다.",
-  page: { inbox: "받은 이슈", customers: "고객", outbreaks: "동시 다발", map: "여정 지도", rules: "규칙", health: "상태" },
+  page: { inbox: "받은 이슈", customers: "고객", outbreaks: "동시 다발", map: "여정 지도", rules: "규칙", impact: "효과", inspector: "수신 확인", health: "상태" },
   role: { reader: "조회", agent: "상담원", lead: "팀장", analyst: "분석가", operator: "운영자", admin: "운영자" },
   enterBy: (name) => name ? `${name}(으)로 로그인` : "회사 계정으로 로그인", orKey: "또는 키로 로그인",
   signOut: "로그아웃", door: "기다리는 고객이 있습니다. 키로 로그인하세요.", key: "키", enter: "로그인",
@@ -80,7 +97,7 @@ export default {
       endpoint: "받는 쪽을 고치고, 꺼져 있으면 다시 켜세요. 대기 중인 알림은 그때 전송됩니다." },
   },
   map: {
-    title: "여정 지도", activities: "표시할 접점", connections: "표시할 단계", anyReason: "모든 사유", anyLevel: "모든 서비스 등급", range: "기간", ranges: { day: "24시간", week: "7일", month: "30일", all: "전체" },
+    title: "여정 지도", tabs: "보기", tab: { map: "지도", funnels: "단계별", heat: "시간대별" }, activities: "표시할 접점", connections: "표시할 단계", anyReason: "모든 사유", anyLevel: "모든 서비스 등급", range: "기간", ranges: { day: "24시간", week: "7일", month: "30일", all: "전체" },
     start: "시작", closed: "끝까지 감", dropped: "소식 끊김", graph: "고객이 접점에서 접점으로 가는 길", table: "모든 단계를 표로 보기", empty: "이 기간에는 단계가 없습니다.",
     column: { from: "에서", to: "으로", count: "횟수", share: "비율", friction: "불편 비율", time: "보통 걸린 시간" }, other: (n) => `표시하지 않은 단계 ${n.toLocaleString("ko")}회`,
     legend: "굵을수록 자주 가는 길이고, 붉을수록 끝에 불편이 있는 경우가 많습니다.", dropsOff: (share) => `${share}가 여기서 소식이 끊김`,
@@ -89,6 +106,62 @@ export default {
     title: "규칙", version: (n, who, when) => `버전 ${n}, ${who} 적용, ${when}.`, shown: "규칙 범위", inForce: "사용 중", all: "전체", search: "규칙 검색", off: "꺼짐", says: "설명",
     column: { rule: "규칙", severity: "심각도", found: "찾은 불편", unanswered: "판단하지 못한 고객", useful: "유용 · 불필요", cost: "접점당 시간(백만분의 1초)", since: "마지막 변경" }, sinceVersion: (n) => `버전 ${n}`, definition: "정의",
     history: "변경 이력", versionOf: (n) => `버전 ${n}`, change: { new: "추가:", gone: "삭제:", on: "켬:", off: "끔:", changed: "변경:" },
+    back: "← 모든 규칙", unknown: "이 규칙은 없습니다.", add: "규칙 추가", edit: "변경", look: "자세히", isOn: "사용", limits: "기준", text: "규칙 내용", noLimits: "이 규칙에는 숫자가 없습니다.",
+    checking: "확인하는 중…", sound: "잘못된 곳이 없습니다.", line: (n) => `${n}번째 줄`, mistake: inKorean, discard: "변경 취소", apply: "적용", toShadow: "알리지 않고 시험", applied: "지금부터 적용됩니다.", inShadow: "지금부터 알리지 않고 시험합니다.",
+    applyTitle: "적용", applyAbout: "지금부터 들어오는 접점을 이 규칙으로 판단합니다. 이미 찾은 불편은 그대로입니다. 이름과 사유가 변경 이력에 남습니다.",
+    shadowTitle: "알리지 않고 시험", shadowAbout: "지금부터 들어오는 접점을 사용 중인 규칙과 함께 판단하고, 아무에게도 알리지 않습니다. 시험 중인 다른 내용을 대신합니다.",
+    onlyLook: "이 키로는 보기와 확인만 할 수 있습니다.", backTo: (n) => `버전 ${n}으로 되돌리기`, unit: { s: "초", m: "분", h: "시간", d: "일" }, unitOf: (name) => `${name} 단위`,
+    member: { at_least: "최소 횟수", within: "기간", grace: "유예 시간", cooldown: "다시 알리기까지", gt: "초과", gte: "이상", lt: "미만", lte: "이하", at_most: "최대", min: "최소", max: "최대" },
+  },
+  trial: {
+    title: "최근 7일에 적용해 보기", run: "시험", stop: "중지", about: "저장된 모든 고객을 여기 적힌 규칙으로 다시 판단합니다. 아무것도 저장하거나 알리지 않습니다.",
+    begins: "고객을 읽는 중…", progress: (n, of) => `고객 ${of.toLocaleString("ko")}명 중 ${n.toLocaleString("ko")}명`, remaining: (time) => `약 ${time} 남음`,
+    broken: "결과가 나오기 전에 시험이 끝났습니다. 다시 시도하세요.", busy: "다른 시험이 진행 중입니다. 끝난 뒤에 다시 시도하세요.", stale: "시험한 뒤에 내용이 바뀌었습니다.",
+    sentence: (found, before) => `불편 ${found.toLocaleString("ko")}건을 찾았을 것입니다. 지금은 ${before.toLocaleString("ko")}건입니다.`,
+    noisy: (then, now) => `알림이 많아집니다. 팀에 이슈가 ${now.toLocaleString("ko")}건 대신 ${then.toLocaleString("ko")}건 전달되었을 것입니다.`, calm: (then, now) => `팀에 이슈 ${then.toLocaleString("ko")}건이 전달되었을 것입니다. 실제로는 ${now.toLocaleString("ko")}건입니다.`,
+    over: (customers, touchpoints) => `고객 ${customers.toLocaleString("ko")}명, 접점 ${touchpoints.toLocaleString("ko")}건.`, cost: (us) => `접점당 ${us}마이크로초.`,
+    byDay: "날짜별 불편, 사용 중인 규칙과 시험한 규칙", now: "사용 중", then: "시험", day: "날짜", table: "표로 보기", new: (n) => `새로 찾음 ${n.toLocaleString("ko")}건`, gone: (n) => `없어짐 ${n.toLocaleString("ko")}건`, more: (n) => `외 ${n.toLocaleString("ko")}건`,
+    moved: (n) => `불편 ${n.toLocaleString("ko")}건은 다른 시점으로 옮겨집니다.`, failures: (n) => `고객 ${n.toLocaleString("ko")}명은 규칙이 판단하지 못했습니다.`,
+  },
+  shadow: {
+    title: "알리지 않고 시험 중", by: (who, when) => `${who}, ${when}`, column: { found: "찾은 불편", inForce: "사용 중인 규칙", new: "시험에서만", gone: "사용 중에만" }, isNew: "새 규칙", since: (when) => `${when}부터`,
+    examples: "예시", end: "시험 끝내기", apply: "적용", endTitle: "시험 끝내기", endAbout: "시험에서 찾은 내용은 지워집니다. 사용 중인 규칙은 그대로입니다.", ended: "시험을 끝냈습니다.",
+  },
+  impact: {
+    title: "효과가 있었나요?", about: "규칙, 개선, 캠페인 등이 바뀐 시점의 전후를 비교합니다. 두 기간의 길이는 같고, 모든 지표는 낮을수록 좋습니다.",
+    at: "바뀐 시점", days: "전후 최대 기간", scope: { rule: "규칙", channel: "채널", reason: "사유", service_level: "서비스 등급", team: "팀" }, anyRule: "모든 규칙", everything: "전체", team: (name) => `${name} 팀`,
+    compared: (start, at, end, days) => `${at} 전후 ${days}일`, changes: "전후 비교", mind: "참고할 점",
+    column: { measure: "지표", before: "전", after: "후", change: "변화", elsewhere: "같은 기간 다른 곳" },
+    measure: { recontact_rate: "해결 후 다시 연락한 비율", frictions_per_day: "하루 불편", effort: "노력 점수", contacts: "여정당 문의", value_at_stake_per_day: "하루에 걸린 금액" },
+    verdict: { better: "나아짐", worse: "나빠짐", unclear: "우연과 구별할 수 없음", too_few: "판단하기에 건수가 적음" },
+    between: (low, high) => `${low} ~ ${high}`, cases: (n) => `${n.toLocaleString("ko")}건`, daily: (before, after) => `날짜별 불편: 전 최대 ${before}건, 후 최대 ${after}건.`, perDay: (n) => `하루 최대 ${n.toLocaleString("ko")}건`,
+  },
+  improvements: {
+    title: "개선 과제", propose: "개선 제안", none: "아직 제안된 과제가 없습니다.", about: "지난 4주를 바탕으로 효과를 추정하고, 완료하면 실제 효과를 측정합니다.",
+    what: "무엇을", why: "도움이 되는 이유", cause: "줄이려는 불편", reduction: "줄어들 불편의 비율(%)", scopeEmpty: "규칙, 채널, 사유, 서비스 등급, 팀 중 하나를 정하세요.",
+    estimate: (days, frictions, customers, spared, fewer) => `${days}일 동안 고객 ${customers}명이 불편 ${frictions}건을 겪었습니다. 불편 ${spared}건, 고객 ${fewer}명만큼 줄어들 것입니다.`, worth: (value) => `여기에 걸린 금액: ${value}.`,
+    state: { proposed: "제안", accepted: "채택", declined: "채택 안 함", done: "완료", measured: "측정 완료" }, accept: "채택", decline: "채택하지 않음", done: "완료",
+    said: { propose: "제안했습니다.", accept: "채택했습니다.", decline: "채택하지 않기로 했습니다.", done: "완료했습니다. 5주 뒤에 효과를 측정합니다." }, inForce: (when) => `${when}부터 적용 중입니다.`, measuredAt: (when) => `${when}에 효과를 확정합니다.`, compare: "전후 비교",
+  },
+  behind: { title: "해당 고객", none: "지금은 해당하는 고객이 없습니다.", friction: "불편", more: (n) => `최근 ${n.toLocaleString("ko")}명이며, 더 있습니다.` },
+  funnels: {
+    title: "단계별 여정", journey: "여정 유형", none: "정의된 여정 유형이 없습니다. 운영 문서에 따라 여정 정의를 적용하세요.", stages: "단계별",
+    sentence: (n, rate, time) => `${n}건이 시작되었고 ${rate}가 목표에 도달했습니다.${time ? ` 절반은 ${time} 안에 도달했습니다.` : ""}`, end: { reached: "목표 도달", open: "진행 중", abandoned: "포기", timed_out: "시간 초과" },
+    column: { stage: "단계", journeys: "도달", time: "보통 머문 시간", open: "현재", lost: "이탈", overdue: "기한 초과" },
+  },
+  heat: {
+    title: "시간대별 불편", none: "이 기간에는 불편이 없습니다.", about: "시각은 지금 계신 곳 기준이며, 숫자는 불편이 있는 접점의 수입니다. 점은 불편이 없었다는 뜻입니다. 숫자를 선택하면 해당 고객이 나오고, 화살표 키로 이동할 수 있습니다.",
+    left: (n) => `불편이 적은 ${n.toLocaleString("ko")}줄은 표시하지 않았습니다.`, where: "채널, 사유", sum: "합계", noReason: "사유 모름", well: (n) => `${n}건 모두 불편 없음`,
+    cell: (channel, reason, hour) => `${channel}, ${reason}, ${hour}시~${hour + 1}시`, told: (channel, reason, hour, frictions, all) => `${channel}, ${reason}, ${hour}시: ${all}건 중 ${frictions}건`,
+  },
+  inspector: {
+    title: "수신 확인", about: "각 소스가 최근에 보낸 접점과 그 결과를 최신순으로 보여 줍니다. 값은 표시하지 않고 형태만 표시합니다.", outcomes: "결과", anyOutcome: "모든 결과", wrong: "거부된 것만", source: "소스", id: "접점 번호",
+    outcome: { accepted: "수락", duplicate: "중복", rejected: "거부", refused: "요청 거절", unavailable: "저장 못 함" },
+    fate: { applied: "반영됨", late: "늦음", duplicate: "이미 있음", conflict: "충돌", dead_letter: "보류", waiting: "처리 대기", unknown: "알 수 없음" },
+    pause: "멈춤", goOn: "계속", fresh: (n) => `새로 온 ${n.toLocaleString("ko")}건 보기`, none: "아직 없습니다. 접점을 보내면 1초 안에 여기에 나타납니다.", stranger: "알 수 없는 소스",
+    covers: (all, later) => `받은 것은 응답한 서버의 것이고, 거부한 것은 ${all ? "모든 서버" : "이 서버"}의 것입니다.${later === "journey service" ? "" : " 그 뒤의 결과는 지금 확인할 수 없습니다."}`,
+    mend: "잘못된 점과 고치는 방법", leftOut: "제외한 식별자", sent: "보낸 내용(형태)", became: "만들어진 접점(가림)", chain: "처리 과정",
+    stage: { sent: "수신", taken: "수락", stored: "처리", journey: "여정", frictions: "불편" }, taken: "카프카에 기록했습니다.", notAsked: "지금은 확인할 수 없습니다.", story: "고객의 이야기", noJourney: "속한 여정이 없습니다.", noFrictions: "근거가 된 불편이 없습니다.", issues: "이 고객의 이슈",
   },
   inbox: {
     title: "받은 이슈", views: "보기", filters: "필터",
