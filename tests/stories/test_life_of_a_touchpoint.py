@@ -151,7 +151,9 @@ def wrong_pages(page: str) -> dict[str, str]:
             )
     wrong["a function that is gone"] = page.replace("`project_segmented`", "`projected`")
     wrong["a function that the way does not take"] = page.replace("`filter_duplicates`", "`bury_batch`")
-    wrong["a caller that calls something else"] = page.replace("`project_segmented` | 14 |", "`project_segmented` | 13 |")
+    wrong["a caller that calls something else"] = page.replace(
+        "`project_segmented` | 14 |", "`project_segmented` | 13 |"
+    )
     wrong["a boundary that is none"] = page.replace("| table `outbox` |", "| table `frictions` |")
     return wrong
 
