@@ -53,9 +53,9 @@ from services.journey.read.contact_reading import ContactReader
 from services.journey.read.queries import JourneyReader
 from services.journey.read.snapshots import IdentifierOfManyError
 from services.journey.read.timeline import TimelineReader
+from services.journey.read.touchpoint_fate import FateReader
 from services.journey.trial.case import CaseReader
 from services.runtime.addresses import value_forms
-from services.journey.read.touchpoint_fate import FateReader
 from services.runtime.clock import Clock, SystemClock, new_id
 from services.runtime.http.application import build_api, field_problems, http_problem
 from services.runtime.http.event_stream import StreamListeners
