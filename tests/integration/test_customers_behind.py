@@ -116,7 +116,7 @@ async def test_of_every_cell_of_the_heat_map_those_with_friction_there(
     assert told_cells == dict(cells)
     assert hard
     for (channel, reason, hour), customers in hard.items():
-        where = {"to_channel": channel, "hour": hour, "zone": "Asia/Seoul", "reason": reason}
+        where: dict[str, Any] = {"to_channel": channel, "hour": hour, "zone": "Asia/Seoul", "reason": reason}
         found = await behind(reader, friction=True, **where)
         assert customers <= ids(found)
         assert all(one["friction"] for one in found["customers"])

@@ -5,9 +5,10 @@ from uuid import UUID
 
 from pydantic import Field
 
+from schemas.documents.friction import FrictionDocumentState as FrictionState
 from schemas.vocabulary import Severity
 from services.journey.read.snapshots import snapshot
-from services.journey.read.views import FrictionState, FrozenView, Instant, TextView
+from services.journey.read.views import FrozenView, Instant, TextView
 from services.runtime.postgres.pools import Pool
 
 MOST_FRICTIONS: Final = 20
