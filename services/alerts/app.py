@@ -63,6 +63,7 @@ from services.runtime.kafka.producer import KafkaProducer
 from services.runtime.log.dead_letters import DeadLetterGuard, DeadLetterLimit
 from services.runtime.postgres import pools
 from services.runtime.postgres.pools import Pool
+from services.runtime.process.garbage_collection import collect_less_often
 from services.runtime.process.startup import check_listening, open_postgres, probe_kafka
 from services.runtime.process.tasks import TaskOwner
 from services.runtime.settings import CommonSettings
@@ -92,6 +93,7 @@ async def run(
         DependencyUnavailableError: PostgreSQL cannot be reached within half a minute.
     """
     logs.configure("alerts", settings.common.log_level, settings.common.log_format)
+    collect_less_often()
     async with running(settings, failpoints, clock) as port:
         if on_ready is not None:
             await on_ready(port)
@@ -313,8 +315,8 @@ class AlertsProcess:
 
     def _make_consumer(self) -> TopicConsumer:
         settings = self._consumer_settings()
-        metrics = self.metrics.following_frictions
-        return TopicConsumer(settings, self.intake, pool=self._pool, clock=self._clock, metrics=metrics)
+        metrics, intake = self.metrics.following_frictions, self.intake
+        return TopicConsumer(settings, intake, pool=self._pool, clock=self._clock, metrics=metrics, express=intake)
 
     def _make_journey_consumer(self) -> TopicConsumer:
         """Return the reader of journeys: a group of its own, so that one topic never waits for the other."""

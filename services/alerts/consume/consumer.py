@@ -9,23 +9,25 @@ import asyncio
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
+from services.alerts.consume.backlog import Backlog
 from services.alerts.consume.log_health import STALLED_AFTER_S, LogHealth
 from services.alerts.consume.progress import PROGRESS, SCHEMA
-from services.alerts.consume.records import ConsumedRecord
+from services.alerts.consume.record_intake import ExpressIntake, RecordIntake
+from services.alerts.consume.records import ConsumedRecord, as_consumed
 from services.alerts.metrics import FollowingMetrics
 from services.runtime.addresses.brokers import Brokers
 from services.runtime.clock import Clock
 from services.runtime.kafka.log_ends import close_consumer, cluster_line
 from services.runtime.log import identity
 from services.runtime.log.applying import BatchApplier
-from services.runtime.log.batch import Batch, Run, gather
+from services.runtime.log.batch import Run
 from services.runtime.log.claims import Claim, ExaminedClaim, claim_and_examine
-from services.runtime.log.dead_letters import DeadLetterGuard, trailing
+from services.runtime.log.dead_letters import trailing
 from services.runtime.log.gaps import Hole, continue_at
 from services.runtime.log.identity import LogVerdict
 from services.runtime.log.progress import DatabaseLedger, TopicLine
@@ -42,6 +44,8 @@ PROBE_WITHIN_S = 5.0
 POLL_MS = 200
 COMMIT_EVERY_S = 5.0
 PAUSE_S = 1.0
+LOOK_AHEAD = 20
+"""So many batches are read ahead to find what may overtake; without that, one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,25 +79,23 @@ class _ConsumerBounds:
         return {tp.partition: offset for tp, offset in found.items()}
 
 
-class RecordIntake(Protocol):
-    """Applies the records of one topic, each once."""
-
-    @property
-    def limit(self) -> DeadLetterGuard:
-        """What stops the process when too many records in a row become dead letters."""
-
-    async def apply(self, line: TopicLine, batch: Batch[ConsumedRecord], *, bury: bool) -> None:
-        """Try once to apply what is new in `batch`; with `bury`, make dead letters of its records."""
-
-
 class TopicConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
     """Reads and applies the records of a topic until it is cancelled."""
 
     def __init__(
-        self, settings: ConsumerSettings, intake: RecordIntake, *, pool: Pool, clock: Clock, metrics: FollowingMetrics
+        self,
+        settings: ConsumerSettings,
+        intake: RecordIntake,
+        *,
+        pool: Pool,
+        clock: Clock,
+        metrics: FollowingMetrics,
+        express: ExpressIntake | None = None,
     ) -> None:
         self._settings = settings
         self._intake = intake
+        self._express = express
+        self._backlog = Backlog(settings.batch * (LOOK_AHEAD if express else 1))
         self._pool = pool
         self._clock = clock
         self._metrics = metrics
@@ -187,16 +189,27 @@ class TopicConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
     async def _poll_once(self, consumer: AIOKafkaConsumer) -> None:
         self._alive_at = self._clock.monotonic()
         await self._claim_new(consumer)
-        fetched = await consumer.getmany(timeout_ms=POLL_MS, max_records=self._settings.batch)
         arrivals: list[ConsumedRecord] = []
-        for tp, records in fetched.items():
-            arrivals += self._continue(consumer, tp, records)
+        if room := self._backlog.room:
+            wait_ms = 0 if self._backlog else POLL_MS
+            for tp, records in (await consumer.getmany(timeout_ms=wait_ms, max_records=room)).items():
+                arrivals += self._continue(consumer, tp, records)
+        self._backlog.add(arrivals, self._claims)
         self._update_gauges(consumer)  # before applying, which waits for as long as the database is away
-        if arrivals:
+        if self._backlog:
             with self._metrics.processing_seconds.time():
-                await self._applier.apply(gather(arrivals, self._claims))
+                await self._apply_next()
             self._update_gauges(consumer)
         await self._commit(consumer)
+
+    async def _apply_next(self) -> None:
+        """Apply what is urgent, then what is next; meanwhile the consumer fetches more."""
+        if self._express is not None:
+            urgent = self._backlog.overtaking(self._express.urgent, self._settings.batch)
+            if urgent.runs:
+                await self._express.overtake(self._line, urgent)
+                self._backlog.add((), self._claims)  # partitions may have been lost meanwhile
+        await self._applier.apply(self._backlog.take(self._settings.batch))
 
     def _update_gauges(self, consumer: AIOKafkaConsumer) -> None:
         """Record for which partitions Kafka has answered, and set the gauges."""
@@ -248,7 +261,7 @@ class TopicConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
         deadline = self._clock.monotonic() + PROBE_WITHIN_S
         while missing and self._clock.monotonic() < deadline:
             for tp, records in (await consumer.getmany(*missing, timeout_ms=POLL_MS, max_records=1)).items():
-                found[tp.partition] = _arrival(records[0])
+                found[tp.partition] = as_consumed(records[0])
                 del missing[tp]
         for partition in offsets:
             self._pause(partition)
@@ -315,7 +328,7 @@ class TopicConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
             fresh = records
         if fresh:
             claim.deliver(fresh[-1].offset)
-        return [_arrival(record) for record in fresh]
+        return [as_consumed(record) for record in fresh]
 
     def _ask_again(self, consumer: AIOKafkaConsumer, claim: Claim) -> None:
         """Seek back to a hole; if it stays, examine whether retention deleted unread records."""
@@ -361,17 +374,6 @@ class TopicConsumer(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafk
             await consumer.commit(offsets)
         except KafkaError as error:
             _log.info("lag indicator not committed", reason=type(error).__name__)
-
-
-def _arrival(record: Any) -> ConsumedRecord:
-    return ConsumedRecord(
-        partition=record.partition,
-        offset=record.offset,
-        timestamp=record.timestamp,
-        key=record.key,
-        value=record.value,
-        headers=tuple(record.headers or ()),
-    )
 
 
 async def current_line(brokers: Brokers, override: str) -> str | None:

@@ -6,7 +6,7 @@ Pure. What the values mean is left to the intakes.
 import base64
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from services.alerts.consume.dead_letters import RecordDeadLetter
 from services.alerts.issues.contract import UnreadableRecordError
@@ -27,6 +27,18 @@ class ConsumedRecord:
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...] = ()
+
+
+def as_consumed(record: Any) -> ConsumedRecord:
+    """Return a record of the Kafka client as one of ours."""
+    return ConsumedRecord(
+        partition=record.partition,
+        offset=record.offset,
+        timestamp=record.timestamp,
+        key=record.key,
+        value=record.value,
+        headers=tuple(record.headers or ()),
+    )
 
 
 def read_all(

@@ -6,6 +6,8 @@ message that quotes nothing of the record.
 
 from uuid import UUID
 
+import msgspec
+
 from schemas.codec import UndecodableError
 from schemas.documents import friction as friction_v1
 from schemas.documents import issue as issue_v1
@@ -67,6 +69,25 @@ def read_friction(value: bytes | None) -> ReportedFriction:
     except UndecodableError as error:
         raise UnreadableRecordError("not_a_friction", at=error.path, message=error.message) from error
     return _friction(wire, value.decode())
+
+
+class _Urgency(msgspec.Struct, frozen=True):
+    """What says whether a friction is urgent."""
+
+    severity: str = ""
+    quiet: bool = False
+
+
+_urgency = msgspec.json.Decoder(_Urgency)
+
+
+def is_urgent(value: bytes | None) -> bool:
+    """Return whether the value of a record is a critical friction that is not quiet; cheaper than reading it."""
+    try:
+        found = _urgency.decode(value or b"")
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False
+    return found.severity == WireSeverity.CRITICAL.value and not found.quiet
 
 
 def _readable(value: bytes | None, *, no_value: str) -> bytes:

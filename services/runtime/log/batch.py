@@ -102,12 +102,11 @@ def gather(items: Iterable[Item], claims: Mapping[int, Claim]) -> Batch[Item]:
     return Batch(runs=tuple(Run(claim=claims[p], items=tuple(by_partition[p])) for p in sorted(by_partition)))
 
 
-def judge(batch: Batch[Item], held: Mapping[int, HeldPartition]) -> Batch[Item]:
-    """Return what of `batch` is not applied yet, by the locked rows.
+def check_fences(batch: Batch[Item], held: Mapping[int, HeldPartition]) -> None:
+    """Check by the locked rows that every partition of `batch` is still ours.
 
     Raises:
-        FencedError: some partitions are not ours any more.
-        HoleInProgressError: see the class.
+        FencedError: some are not.
     """
     fenced = {
         run.claim.partition
@@ -116,6 +115,16 @@ def judge(batch: Batch[Item], held: Mapping[int, HeldPartition]) -> Batch[Item]:
     }
     if fenced:
         raise FencedError(frozenset(fenced))
+
+
+def judge(batch: Batch[Item], held: Mapping[int, HeldPartition]) -> Batch[Item]:
+    """Return what of `batch` is not applied yet, by the locked rows.
+
+    Raises:
+        FencedError: some partitions are not ours any more.
+        HoleInProgressError: see the class.
+    """
+    check_fences(batch, held)
     left: list[Run[Item]] = []
     for run in batch.runs:
         applied = held[run.claim.partition].next_offset

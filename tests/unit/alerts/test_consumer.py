@@ -7,8 +7,9 @@ from typing import Any, cast
 from aiokafka import TopicPartition
 from prometheus_client import CollectorRegistry
 
-from services.alerts.consume.consumer import ConsumerSettings, RecordIntake, TopicConsumer
+from services.alerts.consume.consumer import ConsumerSettings, TopicConsumer
 from services.alerts.consume.log_health import STALLED_AFTER_S
+from services.alerts.consume.record_intake import RecordIntake
 from services.alerts.consume.records import ConsumedRecord
 from services.alerts.metrics import FollowingMetrics
 from services.runtime.addresses.brokers import Brokers
