@@ -53,6 +53,7 @@ from services.ingest.publish.dead_letters import DeadLetterWriter
 from services.ingest.publish.duplicates import DuplicateMemory
 from services.ingest.publish.intake import TouchpointIntake
 from services.ingest.sentiment.estimator import SentimentEstimator
+from services.ingest.sentiment.model import model_choice
 from services.ingest.sentiment.sentiment_filler import SentimentFiller
 from services.ingest.settings import IngestProcessSettings, IngestSettings
 from services.ingest.sources.source_keys import SourceKeys, SourceKeyStore
@@ -114,6 +115,7 @@ async def run(settings: IngestProcessSettings, *, on_ready: OnReady | None = Non
         stack.push_async_callback(producer.stop)
         owner = await stack.enter_async_context(TaskOwner())
         service = IngestProcess(ingest, SourceStore(pool), producer, clock, new_id, PostgresBindingStore(pool))
+        stack.push_async_callback(service.intake.sentiment.aclose)
         service.intake.tracing = tracing
         await service.suppressions.watch(
             PostgresSuppressionStore(pool)
@@ -205,7 +207,10 @@ class IngestProcess:
             key_secret=settings.key_secret.get_secret_value().encode(),
             rates=rates,
             clocks=DeviceClocks(_timing_rules(settings)),
-            sentiment=SentimentFiller(None if files.lexicon is None else SentimentEstimator(files.lexicon)),
+            sentiment=SentimentFiller(
+                None if files.lexicon is None else SentimentEstimator(files.lexicon),
+                model_choice.chosen(settings, self.metrics, clock),
+            ),
             screen=screen,
             duplicates=DuplicateMemory(settings.remembered_ids),
             logbook=self.inspector.logbook,

@@ -11,6 +11,8 @@ from services.ingest.privacy.policy import PrivacyPolicy, PrivacyPolicyError
 from services.ingest.sentiment import lexicon_file
 from services.ingest.sentiment.lexicon import Lexicon
 from services.ingest.sentiment.lexicon_file import LexiconFileError
+from services.ingest.sentiment.model import model_function
+from services.ingest.sentiment.model.model_function import ModelMissingError
 from services.ingest.settings import IngestSettings
 from services.runtime.settings import SettingsError
 
@@ -41,6 +43,11 @@ class CompanyFiles:
             lexicon = lexicon_file.load(settings.sentiment) if settings.sentiment_from_text else None
         except LexiconFileError as error:
             problems += [f"{IngestSettings.variable_of('sentiment')}: {problem}" for problem in error.problems]
+        if settings.sentiment_model and not settings.names_endpoint:
+            try:
+                model_function.find(settings.sentiment_model)
+            except ModelMissingError as error:
+                problems.append(f"{IngestSettings.variable_of('sentiment_model')}: {error}")
         if problems:
             raise SettingsError(problems)
         return cls(policy=policy, systems=systems, lexicon=lexicon)

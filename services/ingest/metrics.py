@@ -31,12 +31,14 @@ class IngestMetrics:
     suppressions: Gauge
     times: Counter
     ignored: Counter
+    model_texts: Counter
+    model_seconds: HistogramSeries
     webhooks: Counter
 
     @classmethod
     def register(cls, registry: CollectorRegistry) -> "IngestMetrics":
         """Declare all of them in `registry`."""
-        return cls(**_counters(registry), **_gauges(registry), **_histograms(registry))
+        return cls(**_counters(registry), **_gauges(registry), **_histograms(registry), **_model(registry))
 
 
 class CachedCounter:
@@ -146,6 +148,23 @@ def _histograms(registry: CollectorRegistry) -> dict[str, Any]:
             "waymark_ingest_received_age_seconds",
             "Seconds from when a touchpoint happened to when it arrived; replays are left out.",
             buckets=(1, 5, 30, 60, 300, 900, 3600, 21_600, 86_400, 259_200, 604_800),
+            registry=registry,
+        ).labels(),
+    }
+
+
+def _model(registry: CollectorRegistry) -> dict[str, Any]:
+    return {
+        "model_texts": Counter(
+            "waymark_ingest_sentiment_model_texts",
+            "Texts for the sentiment model of the house: told by it, or why the word lists stood in.",
+            ("outcome",),
+            registry=registry,
+        ),
+        "model_seconds": FastHistogram(
+            "waymark_ingest_sentiment_model_seconds",
+            "Seconds that a request waited for the sentiment model of the house.",
+            buckets=SECONDS,
             registry=registry,
         ).labels(),
     }

@@ -1,5 +1,6 @@
 """What can be set about ingest: `WAYMARK_INGEST_*`, each with its unit, and the shared `WAYMARK_*`."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -10,6 +11,16 @@ from pydantic import AfterValidator, Field, SecretStr, field_validator
 from schemas.identifiers.telephone import known_region
 from services.runtime.addresses import value_forms
 from services.runtime.settings import CommonSettings, Settings, load_with_common
+
+
+def _model_place(text: str) -> str:
+    """An http address, the name of an entry point, or nothing."""
+    if "://" in text:
+        return value_forms.web_address(text)
+    if not re.fullmatch(r"[A-Za-z0-9._-]{0,100}", text):
+        msg = "is neither a web address nor the name of an entry point; give one such as http://sentiment.internal/read"
+        raise ValueError(msg)
+    return text
 
 
 class IngestSettings(Settings):
@@ -108,6 +119,17 @@ class IngestSettings(Settings):
     sentiment: value_forms.FileName = Field(
         "", description="YAML file with words of your own for that, laid over those that are shipped."
     )
+    sentiment_model: Annotated[str, AfterValidator(_model_place)] = Field(
+        "",
+        description="Model of your own for that: an http address, **which customers' texts are then sent to**, or the "
+        "name of an entry point `waymark.sentiment_models`. Empty: the word lists alone.",
+    )
+    sentiment_model_key: SecretStr = Field(
+        SecretStr(""), description="What that address is sent as `Authorization: Bearer`; empty: nothing."
+    )
+    sentiment_model_timeout_s: float = Field(
+        0.5, gt=0, le=10, description="Most seconds that a request waits for the model; then the word lists stand in."
+    )
     keys_refresh_s: float = Field(
         5.0, gt=0, description="Seconds between readings of the source keys: how long a revoked one lives."
     )
@@ -140,6 +162,19 @@ class IngestSettings(Settings):
             msg = "each key needs 32 characters or more"
             raise ValueError(msg)
         return keys
+
+    @field_validator("sentiment_model_key")
+    @classmethod
+    def _fits_a_header(cls, key: SecretStr) -> SecretStr:
+        if not re.fullmatch(r"[!-~]*", key.get_secret_value()):
+            msg = "is no key: use letters, digits and signs of ASCII, without blanks"
+            raise ValueError(msg)
+        return key
+
+    @property
+    def names_endpoint(self) -> bool:
+        """Whether `sentiment_model` is an address, and no entry point."""
+        return "://" in self.sentiment_model
 
     @property
     def master_keys(self) -> tuple[str, ...]:

@@ -92,6 +92,11 @@ _SMUGGLED = [
     ("ingest-systems", "services/ingest/forms/webhooks/mapping/stray.py", "import schemas"),
     ("ingest-inspector", "services/ingest/inspector/logbook.py", "import services.ingest.inspector.rendering"),
     ("ingest-sentiment", "services/ingest/sentiment/lexicon.py", "import services.ingest.sentiment.estimator"),
+    (
+        "ingest-sentiment-model",
+        "services/ingest/sentiment/model/house_model.py",
+        "import services.ingest.sentiment.model.model_asking",
+    ),
     ("ingest-decisions", "services/ingest/touchpoint/acceptance.py", "import services.ingest.metrics"),
     ("journey", "services/journey/store/customers.py", "import services.journey.apply.applier"),
     ("journey", "services/journey/helpers.py", "import schemas"),

@@ -6,7 +6,7 @@ producer sends the same id again. Leaves HTTP to `services.ingest.forms`, the by
 """
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -48,13 +48,19 @@ class _Plan:
     """What one request comes to: a result for each item, and the records to publish, by the position of their item.
 
     `digests` are the payloads of the ids to publish, with their positions; `repeats` lead from the position of an item
-    that repeats another one of its request to that one's.
+    that repeats another one of its request to that one's; `unread` are those that a model of the house is to read.
     """
 
     results: list[ItemResult] = field(default_factory=list)
     records: dict[int, ProducerRecord] = field(default_factory=dict)
     digests: dict[str, tuple[bytes, int]] = field(default_factory=dict)
     repeats: dict[int, int] = field(default_factory=dict)
+    unread: dict[int, AcceptedTouchpoint] = field(default_factory=dict)
+
+    def positions(self, records: Collection[int]) -> frozenset[int]:
+        """Return the positions of the items whose records are these, counted in the order of `records`."""
+        items = [*self.records]
+        return frozenset(items[at] for at in records)
 
 
 @dataclass(kw_only=True)
@@ -100,6 +106,7 @@ class TouchpointIntake:
                     await asyncio.sleep(0)
             if dry_run:
                 return plan.results
+            await self._hear_model(plan, trace)
             rejected = self.dead_letters.keepable(request, plan.results)
             if rejected:
                 writing = self.dead_letters.write(request, plan.results, rejected, trace)
@@ -131,11 +138,30 @@ class TouchpointIntake:
         timed = self._time(read, source, now, undated=undated)
         decided = acceptance.accept(read, source, timed, now, self.rules)
         if isinstance(decided, AcceptedTouchpoint):
-            decided = self.screen.screen(self.sentiment.fill(decided))
+            decided = self._treat(plan, decided)
         if isinstance(decided, ItemResult):
             return decided
         result = ItemResult(outcome=ItemOutcome.ACCEPTED, id=read.id, dropped=decided.dropped, repairs=repairs)
         return self._schedule(request, plan, decided, result, item, trace)
+
+    def _treat(self, plan: _Plan, accepted: AcceptedTouchpoint) -> AcceptedTouchpoint | ItemResult:
+        """Return what may be published of the next item of `plan`, with what the word lists say of its text."""
+        published = self.screen.screen(self.sentiment.fill(accepted))
+        if isinstance(published, AcceptedTouchpoint) and self.sentiment.asks_about(accepted, published):
+            plan.unread[len(plan.results)] = published
+        return published
+
+    async def _hear_model(self, plan: _Plan, trace: str) -> None:
+        """Have a model of the house read the texts that it may, and put its word into their records."""
+        asked = {at: one for at, one in plan.unread.items() if at in plan.records}
+        if not asked:
+            return
+        told = await self.sentiment.ask(one.touchpoint.text or "" for one in asked.values())
+        for at, one in asked.items():
+            if (text := one.touchpoint.text or "") in told:
+                plan.records[at] = records.touchpoint_record(
+                    self.sentiment.heard(one, told[text]), self.key_secret, trace
+                )
 
     def _time(self, posted: PostedTouchpoint, source: Source, now: datetime, *, undated: bool) -> TouchpointTime:
         """Return when a touchpoint happened, by what is known of the clock that it was dated by."""
@@ -178,8 +204,7 @@ class TouchpointIntake:
             if not self._failing:  # once an outage, not once a request
                 _log.warning("touchpoints not acknowledged", reason=error.reason, count=len(error.failed))
             self._failing = True
-            positions = [*plan.records]
-            return frozenset(positions[at] for at in error.failed)
+            return plan.positions(error.failed)
         if self._failing:
             _log.info("touchpoints acknowledged again")
             self._failing = False

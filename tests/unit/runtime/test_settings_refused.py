@@ -53,6 +53,8 @@ WRONG = {
     ),
     "alerts": ("127.0.0.1:8082", f"http://u:{SECRET}@h:8082", "http://h:99999", "서울"),
     "journey_api": ("127.0.0.1:8081", f"http://u:{SECRET}@h:8081", "http://h:99999", "서울"),
+    "sentiment_model": ("서울", "a b", f"http://u:{SECRET}@h", "ftp://h", "https://h?x=1", "https://h:99999"),
+    "sentiment_model_key": (f"{SECRET} x", f"{SECRET}\nx", "서울"),
     "outcomes_secret": (SECRET[:31],),
     "path_prefix": ("waymark", "/waymark/", "/a b", "/서울", "/..", "https://h/waymark"),
     "phone_region": ("XX", "KOR", "한국", "1"),
