@@ -32,7 +32,7 @@ def whole(stack: WaymarkUp, rule: str = RULE) -> dict[str, object]:
 def single_calls(stack: WaymarkUp) -> int:
     """How many of those who called once the worker has applied."""
     with psycopg.connect(stack.ready()["postgres"]) as connection:
-        row = connection.execute("SELECT count(*) FROM journey.touchpoints WHERE id LIKE 'call-7__-0'").fetchone()
+        row = connection.execute("SELECT count(*) FROM journey.touchpoints WHERE id ~ '^call-7[01].-0$'").fetchone()
     return int(row[0]) if row else 0
 
 

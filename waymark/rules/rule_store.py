@@ -135,7 +135,7 @@ def feedback(rule: str | None = None) -> list[FeedbackCount]:
     """Return what people said of issues, by rule and version; nothing where alerts has no database here yet."""
 
     async def count(connection: Connection) -> list[FeedbackCount]:
-        if await connection.fetchval("SELECT to_regclass('alerts.rule_feedback') IS NULL"):
+        if not await feedback_store.is_there(connection):
             return []
         return await feedback_store.count(connection, rule=rule)
 

@@ -54,23 +54,29 @@ class FrictionIntake:
     gate: OutbreakGate
     tracing: SpanRecorder = NO_TRACING
 
-    async def apply(self, line: TopicLine, batch: Batch[ConsumedRecord], *, bury: bool) -> None:
-        """Try once to apply what is new in `batch`; with `bury`, make dead letters of its records.
+    async def apply(self, line: TopicLine, batch: Batch[ConsumedRecord], *, bury: bool, early: bool = False) -> None:
+        """Try once to apply what is new in `batch`; with `bury`, make dead letters; `early`: before its turn.
 
         Raises:
             FencedError, HoleInProgressError, ConcurrentChangeError, DeadLetterLimitError: nothing is committed.
         """
-        now = self.clock.now()
+        now, window = self.clock.now(), self.reopen_window
         await self.failpoints.reached(AlertsFailpoint.FRICTIONS_READ)
         with self.tracing.batch("apply frictions", "apply friction", SpanRole.CONSUMER) as spans:
             async with transaction(self.pool) as connection:
                 held = await PROGRESS.lock(connection, line, [run.claim.partition for run in batch.runs])
-                batch = judge(batch, held)
+                check_fences(batch, held)
+                batch = batch if early else judge(batch, held)
                 if not batch.runs:
                     return
                 frictions, letters = read_all(batch.items, self._reader(spans), bury=bury)
-                placement, plans = await self._place(connection, frictions, now)
-                dead = await advance_over(connection, line, batch, letters, self.limit, now)
+                context = await issue_store.load_context(connection, frictions, now=now, reopen_window=window)
+                placement = place(context, frictions, now=now, new_id=self.new_id, reopen_window=window)
+                changes = await self.gate.pass_through(connection, context, placement, now)
+                plans = await self.writer.write(connection, changes, now)
+                await issue_store.save_placement(connection, placement, now)
+                await self.loop.follow(connection, [plan.change for plan in plans], now)
+                dead = [] if early else await advance_over(connection, line, batch, letters, self.limit, now)
         self.limit.committed(dead)
         await self.failpoints.reached(AlertsFailpoint.FRICTIONS_APPLIED)
         self._count(placement, plans, letters)
@@ -84,31 +90,8 @@ class FrictionIntake:
 
         By then their revisions are known, so that they change nothing: the effect is once, whenever the process dies.
         """
-        now = self.clock.now()
-        with (
-            tolerated(_log, "frictions do not overtake", also=LEFT_TO_THEIR_TURN),
-            self.tracing.batch("apply urgent frictions", "apply friction", SpanRole.CONSUMER) as spans,
-        ):
-            async with transaction(self.pool) as connection:
-                held = await PROGRESS.lock(connection, line, [run.claim.partition for run in batch.runs])
-                check_fences(batch, held)
-                frictions, _ = read_all(batch.items, self._reader(spans), bury=False)
-                placement, plans = await self._place(connection, frictions, now)
-            await self.failpoints.reached(AlertsFailpoint.FRICTIONS_APPLIED)
-            self._count(placement, plans, ())
-
-    async def _place(
-        self, connection: Connection, frictions: Sequence[ReportedFriction], now: datetime
-    ) -> tuple[PlacementPlan, list[NotificationPlan]]:
-        """Write what frictions change."""
-        window = self.reopen_window
-        context = await issue_store.load_context(connection, frictions, now=now, reopen_window=window)
-        placement = place(context, frictions, now=now, new_id=self.new_id, reopen_window=window)
-        changes = await self.gate.pass_through(connection, context, placement, now)
-        plans = await self.writer.write(connection, changes, now)
-        await issue_store.save_placement(connection, placement, now)
-        await self.loop.follow(connection, [plan.change for plan in plans], now)
-        return placement, plans
+        with tolerated(_log, "frictions do not overtake", also=LEFT_TO_THEIR_TURN):
+            await self.apply(line, batch, bury=False, early=True)
 
     def _reader(self, spans: OpenBatch) -> Callable[[ConsumedRecord], ReportedFriction]:
         """Return what reads a friction; where something is traced, with the context of its span."""

@@ -33,6 +33,11 @@ SELECT rule, rule_version, count(*) FILTER (WHERE said = 'useful') AS useful,
 """
 
 
+async def is_there(connection: Connection) -> bool:
+    """Return whether this database has the table: it may be another one, or older."""
+    return bool(await connection.fetchval("SELECT to_regclass('alerts.rule_feedback') IS NOT NULL"))
+
+
 async def say(connection: Connection, issue_id: UUID, said: SaidFeedback) -> bool:
     """Keep what was said about an issue, in place of what was said before; False if there is no such issue."""
     if not await connection.fetchval("SELECT true FROM alerts.issues WHERE issue_id = $1 FOR UPDATE", issue_id):

@@ -29,7 +29,7 @@ export function Notices() {
   const shown = notice.value;
   return html`
     <div class="announced" role="status" aria-live="polite">${announced.value}</div>
-    ${shown && html`<div class="notice">
+    ${shown && html`<div class="notice" role="region" aria-label=${texts.value.noticed}>
       <span>${shown.text}</span>
       ${shown.undo && html`<button type="button" onClick=${() => { shown.undo(); }}>${texts.value.undo} <kbd>u</kbd></button>`}
     </div>`}`;

@@ -204,7 +204,7 @@ async def test_a_trial_is_passed_on_as_it_goes_and_ends_without_a_word_when_the_
         return StreamingResponse(lines(), media_type="application/x-ndjson")
 
     async with a_console() as bench, serving(bench.app, "127.0.0.1", 0, drain_s=2.0) as port:
-        token = await bench.sign_in()
+        token = await bench.sign_in(ADMIN_KEY)
         bench.api.answer = trial
         cookie = "; ".join(f"{name}={value}" for name, value in bench.browser.cookies.items())
         got = bytearray()

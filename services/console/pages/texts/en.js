@@ -3,7 +3,7 @@ const some = (n, one, many) => `${n.toLocaleString("en")} ${n === 1 ? one : many
 
 export default {
   other: { lang: "ko", name: "한국어" },
-  skip: "Skip to the content", pages: "Pages", noPage: "There is nothing at this address.",
+  skip: "Skip to the content", noticed: "What was just done", pages: "Pages", noPage: "There is nothing at this address.",
   page: { inbox: "Inbox", customers: "Customers", outbreaks: "Outbreaks", map: "Journey map", rules: "Rules", impact: "Impact", inspector: "Inspector", health: "Health" },
   role: { reader: "may look", agent: "agent", lead: "team lead", analyst: "analyst", operator: "operator", admin: "operator" },
   enterBy: (name) => name ? `Sign in with ${name}` : "Sign in with your company account", orKey: "or with a key",

@@ -18,7 +18,7 @@ function inKorean(said) {
 
 export default {
   other: { lang: "en", name: "English" },
-  skip: "본문으로 건너뛰기", pages: "화면", noPage: "이 주소에는 아무것도 없습니다.",
+  skip: "본문으로 건너뛰기", noticed: "방금 한 일", pages: "화면", noPage: "이 주소에는 아무것도 없습니다.",
   page: { inbox: "받은 이슈", customers: "고객", outbreaks: "동시 다발", map: "여정 지도", rules: "규칙", impact: "효과", inspector: "수신 확인", health: "상태" },
   role: { reader: "조회", agent: "상담원", lead: "팀장", analyst: "분석가", operator: "운영자", admin: "운영자" },
   enterBy: (name) => name ? `${name}(으)로 로그인` : "회사 계정으로 로그인", orKey: "또는 키로 로그인",
@@ -152,7 +152,7 @@ export default {
   heat: {
     title: "시간대별 불편", none: "이 기간에는 불편이 없습니다.", about: "시각은 지금 계신 곳 기준이며, 숫자는 불편이 있는 접점의 수입니다. 점은 불편이 없었다는 뜻입니다. 숫자를 선택하면 해당 고객이 나오고, 화살표 키로 이동할 수 있습니다.",
     left: (n) => `불편이 적은 ${n.toLocaleString("ko")}줄은 표시하지 않았습니다.`, where: "채널, 사유", sum: "합계", noReason: "사유 모름", well: (n) => `${n}건 모두 불편 없음`,
-    cell: (channel, reason, hour) => `${channel}, ${reason}, ${hour}시~${hour + 1}시`, told: (channel, reason, hour, frictions, all) => `${channel}, ${reason}, ${hour}시: ${all}건 중 ${frictions}건`,
+    cell: (channel, reason, hour) => `${channel}, ${reason}, ${hour}시~${hour + 1}시`, told: (channel, reason, hour, frictions, all) => `${channel}, ${reason}, ${hour}시: 불편 ${frictions}, 전체 ${all}`,
   },
   inspector: {
     title: "수신 확인", about: "각 소스가 최근에 보낸 접점과 그 결과를 최신순으로 보여 줍니다. 값은 표시하지 않고 형태만 표시합니다.", outcomes: "결과", anyOutcome: "모든 결과", wrong: "거부된 것만", source: "소스", id: "접점 번호",

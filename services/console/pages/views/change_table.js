@@ -2,11 +2,11 @@
 import { html } from "../html.js";
 import { language, texts } from "../words.js";
 
-export function Changes({ changes, elsewhere = [], currency = "" }) {
+export function Changes({ changes, elsewhere = [], currency = "", of = "" }) {
   const t = texts.value.impact;
   const same = new Map(elsewhere.map((one) => [one.name, one]));
   const columns = ["measure", "before", "after", "change", ...(elsewhere.length ? ["elsewhere"] : [])];
-  return html`<div class="table-box" tabindex="0" role="region" aria-label=${t.changes}><table class="changes">
+  return html`<div class="table-box" tabindex="0" role="region" aria-label=${of ? `${t.changes}, ${of}` : t.changes}><table class="changes">
     <thead><tr>${columns.map((name) => html`<th key=${name} scope="col" class=${name === "measure" ? "" : "number"}>${t.column[name]}</th>`)}</tr></thead>
     <tbody>${changes.map((one) => html`<tr key=${one.name} data-verdict=${one.verdict}><th scope="row">${t.measure[one.name]}<span class="second"><span class="verdict">${t.verdict[one.verdict]}</span></span></th>
       <td class="number"><${Figure} name=${one.name} of=${one.before} currency=${currency} /></td><td class="number"><${Figure} name=${one.name} of=${one.after} currency=${currency} /></td>

@@ -1,11 +1,11 @@
 // A window over the page that asks something; Escape closes it.
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { html } from "../html.js";
 import { texts } from "../words.js";
 
 export function Dialog({ title, about, onClose, children }) {
   const box = useRef(null);
-  useEffect(() => { box.current.showModal(); }, []);
+  useLayoutEffect(() => { box.current.showModal(); }, []); // before the next key, which may be meant for it
   return html`<dialog ref=${box} class="dialog" aria-labelledby="dialog-title" onClose=${onClose}>
     <h2 id="dialog-title">${title}</h2>
     ${about && html`<p class="about">${about}</p>`}

@@ -46,7 +46,7 @@ function Improvement({ one, rules, onChanged }) {
     <ol class="steps">${one.history.map((step, at) => html`<li key=${at}><b>${t.state[step.state]}</b> <span class="faint">${step.actor}, ${moment(step.at)}</span> ${step.reason && html`<q>${step.reason}</q>`}</li>`)}</ol>
     ${one.in_force_at && html`<p class="faint">${t.inForce(moment(one.in_force_at))} ${one.measure_at && one.state === "done" ? t.measuredAt(moment(one.measure_at)) : ""}
       <a href=${`${href("/impact")}?${compare}`} data-inside>${t.compare}</a></p>`}
-    ${one.changes?.length > 0 && html`<${Changes} changes=${one.changes} currency=${counts.currency} />`}
+    ${one.changes?.length > 0 && html`<${Changes} changes=${one.changes} currency=${counts.currency} of=${one.title} />`}
     <div class="segments">
       ${isOpen && may("decide") && one.state !== "accepted" && html`<button type="button" onClick=${() => setDoing("accept")}>${t.accept}</button>`}
       ${isOpen && may("decide") && one.state !== "declined" && html`<button type="button" onClick=${() => setDoing("decline")}>${t.decline}</button>`}

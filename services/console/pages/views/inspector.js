@@ -79,7 +79,7 @@ function Entry({ one, isOpen, onOpen }) {
       <${Shape} title=${t.sent} of=${one.sent} /><${Shape} title=${t.became} of=${one.became} /></div>`}</li>`;
 }
 
-const Notes = ({ title, notes = [] }) => notes.length > 0 && html`<div><h3>${title}</h3><ul class="mend">${notes.map((note, at) => html`<li key=${at}><code>${note.path}</code> ${note.message}
+const Notes = ({ title, notes = [] }) => notes.length > 0 && html`<div><h2>${title}</h2><ul class="mend">${notes.map((note, at) => html`<li key=${at}><code>${note.path}</code> ${note.message}
   ${note.hint && html`<span class="faint">${note.hint}</span>`} ${note.sent && html`<code>${note.sent}</code>`}</li>`)}</ul></div>`;
 const Shape = ({ title, of }) => of !== undefined && html`<details><summary>${title}</summary><pre lang="en" tabindex="0" aria-label=${title}>${typeof of === "string" ? of : JSON.stringify(of, null, 2)}</pre></details>`;
 

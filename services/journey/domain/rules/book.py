@@ -145,6 +145,8 @@ class Rulebook:
 
         Where the history has only grown since, rules that look at nothing of what came are not asked again.
         """
+        if not self._asked:
+            return RuleEvaluation([], [], [])
         if self._asks_for_level:
             history.spread_service_levels()
         evaluation = RuleEvaluation([], [], [])

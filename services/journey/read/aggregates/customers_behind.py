@@ -172,6 +172,8 @@ class CustomersBehind:
 
     async def of_passages(self, journey: str, wanted: PassageFilter, limit: int) -> CustomersBehindView:
         """Return the latest `limit` customers who entered a journey and are, or ended, as is asked for."""
+        if "\x00" in journey:  # no text in PostgreSQL holds one
+            return CustomersBehindView(customers=[], looked_back_to=None, more=False)
         since, until = whole_hours(wanted.since, wanted.until)
         narrowed = wanted.stage, wanted.end, wanted.channel, wanted.reason, wanted.service_level
         async with snapshot(self._pool) as connection:
