@@ -6,7 +6,7 @@ a dead letter in the same transaction. Trying again is left to `runtime.log`, an
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from uuid import UUID
 
 from services.alerts.consume.dead_letters import RecordDeadLetter
@@ -27,7 +27,7 @@ from services.runtime.log.applying import CROWDED
 from services.runtime.log.batch import Batch, FencedError, check_fences, judge
 from services.runtime.log.dead_letters import UNSTORABLE, DeadLetterGuard
 from services.runtime.log.progress import TopicLine
-from services.runtime.postgres.pools import ConcurrentChangeError, Connection, Pool, transaction
+from services.runtime.postgres.pools import ConcurrentChangeError, Pool, transaction
 from services.runtime.process.outages import tolerated
 from services.runtime.telemetry.logs import get_logger
 from services.runtime.telemetry.tracing import NO_TRACING, OpenBatch, SpanRecorder, SpanRole, traceparent_of

@@ -54,7 +54,9 @@ async def test_a_role_may_what_the_table_says_and_an_api_hears_of_nothing_else(r
 def test_every_forwarded_route_has_its_right_and_none_is_a_change_for_whoever_only_looks() -> None:
     for route in forwarded_routes():
         right = right_for(route)
-        only_looks = route.method == "GET" or route.path == "/v1/rules/check"  # it reads what is sent, and stores nothing
+        only_looks = (
+            route.method == "GET" or route.path == "/v1/rules/check"
+        )  # it reads what is sent, and stores nothing
         assert only_looks or right not in RIGHTS[PersonRole.READER], route
 
 

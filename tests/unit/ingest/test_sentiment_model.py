@@ -208,7 +208,7 @@ async def test_nobody_waits_longer_than_the_limit_and_a_model_that_keeps_failing
     assert (await published(bench, said(ANGRY, "b")))[0][1] is LEXICON
     assert (counted(bench, "resting"), len(model.asked)) == (1, 3)
     clock.advance(seconds=REST_S)
-    bench.service.intake.sentiment._model._within_s = 5.0  # type: ignore[union-attr]
+    bench.service.intake.sentiment._model._within_s = 5.0  # type: ignore[union-attr]  # this bench has a model
     with structlog.testing.capture_logs() as logs:
         assert await published(bench, said(ANGRY, "c")) == [(0.5, MODEL)]
     assert [one["event"] for one in logs if "sentiment" in one["event"]] == ["the sentiment model answers again"]
@@ -298,7 +298,7 @@ async def test_a_function_that_hangs_holds_nobody_and_is_asked_no_second_time_me
     assert thread.daemon
     module.GATE.set()
     await until(lambda: not thread.is_alive())
-    bench.service.intake.sentiment._model._within_s = 5.0  # type: ignore[union-attr]
+    bench.service.intake.sentiment._model._within_s = 5.0  # type: ignore[union-attr]  # this bench has a model
     assert await published(bench, said(ANGRY, "c")) == [(0.75, MODEL)]
 
 

@@ -27,7 +27,7 @@ REST_S: Final = 5.0
 
 
 class ModelAsking:
-    """Asks one model."""
+    """Asks one model within a time, and leaves it alone for a while after failures in a row."""
 
     def __init__(self, model: HouseModel, metrics: IngestMetrics, clock: Clock, *, within_s: float) -> None:
         self._model = model

@@ -60,5 +60,5 @@ class ModelEndpoint:
         return bytes(told)
 
     async def aclose(self) -> None:
-        """Close the connections."""
+        """Close the connections to the model, which is asked nothing more."""
         await self._client.aclose()
