@@ -7,7 +7,7 @@ kilobytes, which costs a worker next to nothing. When a defined journey was ente
 from alembic import op
 
 revision = "journey_0018"
-down_revision = "journey_0012"
+down_revision = "journey_0015"
 branch_labels = None
 depends_on = None
 
