@@ -2,8 +2,7 @@
 import { signal } from "@preact/signals";
 
 export const session = signal(undefined); // undefined: not known yet; null: nobody
-const KINDS = { agent: "act", admin: "operate" }; // what a right was called when there were keys alone
-export const may = (right) => Boolean(session.value?.rights.includes(KINDS[right] ?? right));
+export const may = (right) => Boolean(session.value?.rights.includes(right));
 
 export class Refusal extends Error {
   constructor(status, problem) {

@@ -89,12 +89,12 @@ export function Inbox() {
       const issue = rows.value[at];
       const ask = (name) => (issue) => setDialog({ name, issue });
       const acting = (work, onMany) => () => {
-        if (!may("agent")) return;
+        if (!may("act")) return;
         if (chosenNow().length) onMany?.();
         else if (issue) work(issue);
       };
       const deeds = {
-        x: () => issue && may("agent") && pick(issue.id), "/": () => document.getElementById("search")?.focus(),
+        x: () => issue && may("act") && pick(issue.id), "/": () => document.getElementById("search")?.focus(),
         j: () => focusRow(active.value ? at + 1 : 0), k: () => focusRow(at - 1), r: () => waiting.value.size && load(),
         a: acting(takeIt, takeMany), e: acting(ask("resolve"), () => onMany("resolve")), s: acting(ask("snooze"), () => onMany("snooze")), n: acting(ask("note")), u: () => (notice.value?.undo ? notice.value.undo() : undo()),
         c: () => issue?.customer_id && go(`/customers/${issue.customer_id}`),
@@ -138,7 +138,7 @@ export function Inbox() {
           <div class="height" role="rowgroup" style=${{ height: `${list.length * ROW}px` }}>
             ${list.slice(first, last).map((issue, index) => html`<${IssueRow} key=${issue.id} issue=${issue} at=${first + index}
               top=${(first + index) * ROW} isActive=${issue.id === activeId} isShown=${issue.id === shown} onOpen=${open}
-              isChosen=${picked.value.has(issue.id)} onChoose=${may("agent") && wanted.value.view !== "resolved" ? pick : null}
+              isChosen=${picked.value.has(issue.id)} onChoose=${may("act") && wanted.value.view !== "resolved" ? pick : null}
               onFocus=${() => { if (active.value?.id !== issue.id) active.value = { id: issue.id, at: first + index }; }} />`)}
           </div>
         </div>

@@ -15,9 +15,9 @@ export function IssueFeedback({ id, version }) {
     return () => control.abort();
   }, [path, version]);
   const tell = (feedback) => call("POST", path, { feedback }).then(setFound, (refusal) => say(explain(refusal)));
-  if (!found || (!may("agent") && !found.feedback)) return null;
+  if (!found || (!may("act") && !found.feedback)) return null;
   return html`<section><h2 id="of-use">${t.ofUse}</h2>
     <div class="views" role="group" aria-labelledby="of-use">${["useful", "noise"].map((one) => html`<button key=${one} type="button"
-      disabled=${!may("agent")} aria-pressed=${found.feedback === one} onClick=${() => tell(one)}>${t[one]}</button>`)}</div>
+      disabled=${!may("act")} aria-pressed=${found.feedback === one} onClick=${() => tell(one)}>${t[one]}</button>`)}</div>
     ${found.implied ? html`<p class="faint">${t.implied}</p>` : found.said_by && html`<p class="faint">${found.said_by}</p>`}</section>`;
 }

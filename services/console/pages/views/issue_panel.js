@@ -28,7 +28,7 @@ export function IssuePanel({ id, newest, onClose, onDialog, onTake, onRelease })
     ${issue && html`<h1>${told(issue.title)}</h1>
       <${Facts} issue=${issue} />
       ${issue.customer_id && html`<a class="to-story" href=${href(`/customers/${issue.customer_id}`)} data-inside>${t.issue.customer} <kbd>c</kbd></a>`}
-      ${may("agent") && html`<${Deeds} issue=${issue} onDialog=${onDialog} onTake=${onTake} onRelease=${onRelease} />`}
+      ${may("act") && html`<${Deeds} issue=${issue} onDialog=${onDialog} onTake=${onTake} onRelease=${onRelease} />`}
       ${issue.held_by && html`<p class="note-line">${t.issue.outbreak}</p>`}
       ${issue.playbook && html`<section class="todo"><h2>${t.issue.todo}</h2><p>${told(issue.playbook)}</p></section>`}
       ${issue.why && html`<section><h2>${t.issue.why}</h2><p>${told(issue.why)}</p></section>`}
