@@ -174,7 +174,7 @@ def _query(address: str, expression: str) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def traffic(stack: dict[str, Any], prometheus: str, receiver: str) -> Iterator[None]:
-    """Customers who order on the web and then call twice about it, all the while; a team that is told, and answers."""
+    """Customers who order on the web and then call twice in vain, all the while; a team that is told, and answers."""
     for name in ("team", "gone"):
         endpoint = {"name": name, "kind": "standard_webhook", "catch_all": True, "url": f"http://{receiver}/{name}"}
         assert _call(f"{stack['alerts']}/v1/endpoints", stack["keys"]["admin"], endpoint).get("id")
@@ -217,9 +217,16 @@ def _play(stack: dict[str, Any], number: int) -> None:
         }
         for call in range(2)
     ]
-    calls.insert(0, order)
+    ends = [
+        {**call, "id": f"{call['id']}-end", "kind": "call_ended", "sequence": 4 + place, "outcome": "unresolved"}
+        for place, call in enumerate(calls)
+    ]
     keys = stack["keys"]
-    _call(f"{stack['ingest']}/v1/touchpoints", keys["source"], {"touchpoints": [*calls, {"id": "lacks everything"}]})
+    _call(
+        f"{stack['ingest']}/v1/touchpoints",
+        keys["source"],
+        {"touchpoints": [order, *calls, *ends, {"id": "lacks everything"}]},
+    )
     _call(f"{stack['journey_api']}/v1/customers/phone:{urllib.parse.quote(phone)}", keys["reader"])
     for issue in _call(f"{stack['alerts']}/v1/issues?state=open", keys["reader"]).get("issues", [])[1:]:
         _call(f"{stack['alerts']}/v1/issues/{issue['id']}/acknowledge", keys["agent"], {})
