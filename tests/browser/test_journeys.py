@@ -93,7 +93,7 @@ def test_a_cell_of_the_heat_map_leads_to_its_customers_by_arrow_keys(desk: Openi
     said = one.page.evaluate("document.activeElement.getAttribute('aria-label')")
     one.page.keyboard.press("Enter")
     shown = named(one)
-    frictions = int(said.split("중 ")[1].removesuffix("건"))
+    frictions = int(said.split("불편 ")[1].split(",")[0])
     assert 0 < len(shown) <= frictions
     assert said.split("시:")[0].rsplit(", ", 1)[0] in one.page.locator(".dialog .about").inner_text()
     assert one.violations() == []
