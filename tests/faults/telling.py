@@ -4,6 +4,7 @@ in order, signed; and the topic `issues` says how things stand. Reads tables and
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
+from datetime import UTC, datetime
 from statistics import quantiles
 from uuid import UUID
 
@@ -121,17 +122,26 @@ def repeated(receivers: Iterable[Receiver], allowed: int) -> Check:
     """
     repeats = 0
     bent: list[str] = []
+    again: list[str] = []
     for receiver in receivers:
-        bodies: dict[str, bytes] = {}
-        bent += [c.webhook_id for c in receiver.calls if bodies.setdefault(c.webhook_id, c.body) != c.body]
+        first: dict[str, Call] = {}
+        bent += [c.webhook_id for c in receiver.calls if first.setdefault(c.webhook_id, c).body != c.body]
         if receiver.took_all:
             repeats += receiver.ids.total() - len(receiver.ids)
-    problems = [f"{repeats} repeats, {allowed} explained"] if repeats > allowed else []
+            again += [_repeat(first[c.webhook_id], c) for c in receiver.calls if first[c.webhook_id] is not c]
+    problems = [f"{repeats} repeats, {allowed} explained: {'; '.join(again)}"] if repeats > allowed else []
     return verdict(
         "repeats only where the fault explains them, with the same id and the same bytes",
         [*problems, *_named("with other bytes", bent)],
         f"{repeats} repeats, {allowed} explained",
     )
+
+
+def _repeat(first: Call, later: Call) -> str:
+    """Which webhook came again, of what, and when: with the logs, that says which death it belongs to."""
+    at = datetime.fromtimestamp(first.wall, UTC)
+    about = f"{first.document['type']} {first.sequence}"
+    return f"{first.webhook_id} ({about}) at {at:%H:%M:%S.%f} and {later.at - first.at:.3f} s after"
 
 
 def ordered(name: str, calls: Iterable[Call], backwards: int) -> Check:
